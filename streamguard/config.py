@@ -1,0 +1,250 @@
+"""The configuration: one TOML file, environment variables over it, read once. The only place that reads the environment.
+
+A variable is named `STREAMGUARD_` and the keys joined by `__`: `STREAMGUARD_KAFKA__BROKERS` sets `brokers` of `[kafka]`.
+An unknown key is an error that names it. Secrets are masked wherever the configuration is shown.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from streamguard.errors import ConfigError
+
+ENV_PREFIX = "STREAMGUARD_"
+CONFIG_FILE = "STREAMGUARD_CONFIG"
+"""The variable that names the configuration file of a worker process."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Kafka(Section):
+    """How to reach Kafka and how a stage's consumer group behaves. Times in seconds."""
+
+    brokers: str = "127.0.0.1:9092"
+    prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
+    """Put before every topic and group name."""
+    session: float = Field(default=10.0, gt=0)
+    """Without a heartbeat for this long a worker is given up; also the pause after a crash."""
+    in_flight: int = Field(default=256, ge=1)
+    """Steps at work at once, a stage and process."""
+    span: int = Field(default=2000, ge=1)
+    """Records between what the broker has committed and what is delivered, a partition: what a kill can repeat at most."""
+    key_queue: int = Field(default=64, ge=1)
+    """Waiting records of one key before its partition pauses."""
+    deadline: float = Field(default=45.0, gt=0)
+    """The intake's limit for one step; a stage's own limit (30 s) ends before it."""
+    stall: float = Field(default=30.0, gt=0)
+    """Without progress for this long a worker leaves, for its supervisor to start a fresh one."""
+    dead_letters_per_minute: int = Field(default=100, ge=1)
+    """More than this stops the worker: something is wrong with more than single records."""
+    grace: float = Field(default=5.0, ge=0)
+    """How long a worker told to stop may finish what it began."""
+
+
+class ClickHouse(Section):
+    """Where outcomes are kept. `payloads_url` None keeps texts in the same server, in their own table."""
+
+    url: str = "http://127.0.0.1:8123"
+    payloads_url: str | None = None
+    database: str = Field(default="streamguard", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    username: str = "default"
+    password: SecretStr = SecretStr("")
+    batch_rows: int = Field(default=5000, ge=1)
+    flush_seconds: float = Field(default=1.0, gt=0)
+
+
+class OpenAIProvider(Section):
+    """A server that speaks OpenAI's chat completions."""
+
+    kind: Literal["openai"] = "openai"
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    """OpenTelemetry's provider name: `openai`, `anthropic`, `azure.ai.openai` …; prices are looked up under it."""
+    base_url: str
+    api_key: SecretStr = SecretStr("")
+    max_connections: int = Field(default=200, ge=1)
+    connect_timeout: float = Field(default=2.0, gt=0)
+
+
+class Candidate(Section):
+    """A model that may answer: `provider` names one of `[[providers]]`."""
+
+    provider: str
+    model: str
+    timeout: float = Field(default=10.0, gt=0)
+
+
+class Breaker(Section):
+    """When to stop calling a model that fails, and when to try again."""
+
+    failures: int = Field(default=5, ge=1)
+    """Failures in a row that open it."""
+    failure_rate: float = Field(default=0.5, gt=0, le=1)
+    """Or this share of failures among the calls of `window` seconds, when there were `minimum_calls`."""
+    window: float = Field(default=10.0, gt=0)
+    minimum_calls: int = Field(default=20, ge=1)
+    open_seconds: float = Field(default=5.0, gt=0)
+    probes: int = Field(default=2, ge=1)
+    """Successes in a row, while half-open, that close it."""
+
+
+class Invoke(Section):
+    """How models are asked. Times in seconds."""
+
+    timeout: float = Field(default=30.0, gt=0)
+    """For everything: calls, waits, fallbacks and asking again."""
+    fallback_timeout: float = Field(default=5.0, gt=0)
+    """For each call after the first candidate failed."""
+    retries: int = Field(default=3, ge=0)
+    """At most, over all candidates together, on errors that may pass."""
+    backoff: float = Field(default=1.0, ge=0)
+    """The first retry's longest wait; doubles each time; the wait is drawn evenly below it (full jitter)."""
+    backoff_cap: float = Field(default=8.0, ge=0)
+    reasks: int = Field(default=1, ge=0)
+    """How often an answer without the required form is sent back with what is wrong with it."""
+    breaker: Breaker = Breaker()
+
+
+class Limits(Section):
+    """What admit lets in. Rates are a minute, over a sliding window."""
+
+    user_per_minute: int = Field(default=20, ge=1)
+    ip_per_minute: int = Field(default=100, ge=1)
+    max_request_bytes: int = Field(default=262_144, ge=1024)
+    max_messages: int = Field(default=100, ge=1)
+    max_documents: int = Field(default=32, ge=0)
+    max_characters: int = Field(default=100_000, ge=1)
+    max_input_tokens: int = Field(default=16_000, ge=1)
+    max_output_tokens: int = Field(default=1_024, ge=1)
+    seen_hours: float = Field(default=24.0, gt=0)
+    """For how long a request id is remembered."""
+
+
+class Policy(Section):
+    """What guard and verify check."""
+
+    version: str = "1"
+    default_prompt: str = "chat"
+    """The template for requests that bring messages."""
+    key_id: str = "dev"
+    key: SecretStr = SecretStr("streamguard-development-key")
+    """Keys hashes, fences, canaries and signatures. Set your own in production."""
+
+
+class Cache(Section):
+    ttl_seconds: float = Field(default=3600.0, gt=0)
+    max_entries: int = Field(default=100_000, ge=1)
+    max_bytes: int = Field(default=256 << 20, ge=1)
+
+
+class Privacy(Section):
+    """Which texts reach the store: none, or redacted ones of users who agreed to it."""
+
+    payloads: Literal["none", "redacted"] = "redacted"
+
+
+class Worker(Section):
+    instance: str = Field(default="worker", pattern=r"^[A-Za-z0-9._-]+$")
+    """Names this machine's processes; the supervisor adds a number. Must be unique in the cluster."""
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    """Prometheus metrics of process n on 127.0.0.1 at this port + n; 0 takes a free one; None serves none."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(BaseSettings):
+    """Everything there is to set. Frozen; built by `load`."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+    )
+
+    kafka: Kafka = Kafka()
+    clickhouse: ClickHouse = ClickHouse()
+    providers: tuple[OpenAIProvider, ...] = ()
+    routes: dict[str, tuple[Candidate, ...]] = Field(default_factory=dict)
+    """Lists of candidates by name, the preferred first; a prompt names its route."""
+    invoke: Invoke = Invoke()
+    limits: Limits = Limits()
+    policy: Policy = Policy()
+    cache: Cache = Cache()
+    privacy: Privacy = Privacy()
+    worker: Worker = Worker()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        names = {provider.name for provider in self.providers}
+        if len(names) != len(self.providers):
+            raise ValueError("two providers have one name")
+        for route, candidates in self.routes.items():
+            for candidate in candidates:
+                if candidate.provider not in names:
+                    raise ValueError(
+                        f"route {route!r} names the provider {candidate.provider!r}, which is not among [[providers]]"
+                    )
+        if self.invoke.timeout >= self.kafka.deadline:
+            raise ValueError("invoke.timeout must be shorter than kafka.deadline, which ends the step around it")
+        return self
+
+
+def load(file: Path | None = None) -> Config:
+    """The configuration of `file` (or of the file that `STREAMGUARD_CONFIG` names, or the defaults) and the environment.
+
+    Raises `ConfigError` naming the key and what is wrong with it.
+    """
+    if file is None and (named := os.environ.get(CONFIG_FILE)):
+        file = Path(named)
+    return parse(_read(file) if file else {}, source=str(file) if file else "the environment")
+
+
+def parse(values: Mapping[str, Any], *, source: str) -> Config:
+    """A configuration from values already read. Raises `ConfigError`."""
+    _known_variables()
+    try:
+        return Config(**values)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc']) or 'configuration'}: {item['msg']}"
+            for item in error.errors(include_input=False, include_url=False)
+        )
+        raise ConfigError(f"{source}: {problems}") from None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read ({error.strerror})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: is no valid TOML ({error})") from None
+
+
+def _known_variables() -> None:
+    """pydantic-settings passes over variables of unknown sections; an unknown key must be an error everywhere."""
+    for name in os.environ:
+        if name.startswith(ENV_PREFIX) and name != CONFIG_FILE:
+            section = name.removeprefix(ENV_PREFIX).split("__")[0].lower()
+            if section not in Config.model_fields:
+                raise ConfigError(
+                    f"{name}: there is no section {section!r}; there are {', '.join(Config.model_fields)}"
+                )
