@@ -1,0 +1,78 @@
+"""What can be set of an intake."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from streamguard.intake.errors import SettingsInvalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Times are seconds unless the name ends in `_ms`. The defaults suit steps that call a model.
+
+    Raises SettingsInvalid for values that cannot work together.
+    """
+
+    brokers: str
+    group: str
+    instance: str | None = None
+    """Static member id, unique among running workers; None: a dynamic member."""
+    session: float = 10.0
+    """After this silence the group gives a member's partitions away; the lease lasts 0.8 of it."""
+    cap: int = 256
+    """Inputs delivered and not done, of all partitions together."""
+    span: int = 2000
+    """Inputs of one partition between what the broker has committed and what is delivered."""
+    key_queue: int = 64
+    """Inputs of one key that may wait; a full queue pauses its partition."""
+    deadline: float = 45.0
+    """A step that takes longer is cancelled and its input buried. A stage's own deadline ends before."""
+    grace: float = 5.0
+    """After a stop: how long steps under way may finish."""
+    stop_limit: float = 15.0
+    """After the grace: how long closing may take."""
+    commit_every: float = 0.5
+    stall: float = 30.0
+    """Watchdog: no commit accepted, or records waiting and none delivered, for this long."""
+    buried_limit: int = 100
+    buried_window: float = 60.0
+    """More than `buried_limit` buried inputs within `buried_window` stop the worker."""
+    topics_wait: float = 30.0
+    """How long to wait at start for topics that do not exist yet."""
+    fetch_wait_ms: int = 50
+    """Long poll of a fetch. Empty partitions of a broker hold up its others for this long at most."""
+    max_request_size: int = 1 << 20
+    """Bytes; a larger output is refused and its input buried."""
+    client: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    """Further keyword arguments of every aiokafka client: security_protocol, sasl_…, ssl_context."""
+
+    def __post_init__(self) -> None:
+        numbers = {
+            "session": self.session,
+            "cap": self.cap,
+            "span": self.span,
+            "key_queue": self.key_queue,
+            "deadline": self.deadline,
+            "commit_every": self.commit_every,
+            "stall": self.stall,
+            "buried_window": self.buried_window,
+        }
+        for name, value in numbers.items():
+            if value <= 0:
+                raise SettingsInvalid(f"{name} is {value}; it must be above 0")
+
+    @property
+    def lease(self) -> float:
+        """Seconds for which an accepted commit lets outputs out."""
+        return self.session * 0.8
+
+    @property
+    def commit_period(self) -> float:
+        """Seconds between commits: an accepted one must come several times within a lease."""
+        return min(self.commit_every, self.lease / 4)
+
+    @property
+    def rebalance(self) -> float:
+        """Seconds the group waits in a rebalance for a member that flushes its outputs."""
+        return max(self.session, 10.0)
