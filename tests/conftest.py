@@ -1,0 +1,21 @@
+"""Fixtures that tests of several rooms share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.kafka import KafkaNode, KafkaUnavailable, required
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaNode]:
+    """A running broker, one a test process. Without Java or Maven its tests are skipped; in CI (`CI=true`) they fail."""
+    node = KafkaNode(tmp_path_factory.mktemp("kafka") / "node")
+    try:
+        node.start()
+    except KafkaUnavailable as reason:
+        if required():
+            pytest.fail(f"CI needs Kafka: {reason}")
+        pytest.skip(str(reason))
+    yield node
+    node.stop()

@@ -1,0 +1,204 @@
+"""A real Apache Kafka for tests: one KRaft node on free ports, its jars fetched once through Maven (`tests/pom.xml`).
+
+`KafkaNode` is told to start, die and come back by tests of faults; what it stored survives that. Nothing outlives the
+process that started it: the broker is killed with its parent, however the parent ends.
+"""
+
+import atexit
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from uuid import uuid4
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from streamguard.processes import die_with_parent
+
+ROOT = Path(__file__).parents[2]
+POM = ROOT / "tests" / "pom.xml"
+CACHE = ROOT / ".cache" / "kafka"
+CLUSTER_ID = "c3RyZWFtZ3VhcmR0ZXN0cw"
+START_SECONDS = 45.0
+
+
+class KafkaUnavailable(Exception):
+    """This machine cannot run Kafka, and the message says why: no Java, no Maven, or the jars cannot be fetched."""
+
+
+def jars() -> Path:
+    """The directory of the broker's jars; fetched on first use (about 8 s). Raises `KafkaUnavailable`."""
+    for tool in ("java", "mvn"):
+        if shutil.which(tool) is None:
+            raise KafkaUnavailable(f"{tool} is not installed")
+    CACHE.mkdir(parents=True, exist_ok=True)
+    version = hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
+    directory, complete = CACHE / version, CACHE / f"{version}.complete"
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several test processes may come here at once
+        if not complete.exists():
+            fetched = subprocess.run(
+                ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={directory}"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if fetched.returncode:
+                raise KafkaUnavailable(f"Maven cannot fetch Kafka's jars: {(fetched.stdout + fetched.stderr)[-400:]}")
+            complete.touch()
+    return directory
+
+
+class KafkaNode:
+    """One broker. `start` formats and starts it in `directory`, `kill` is SIGKILL, `stop` an orderly end, and after
+    either `start` brings it back on the same port with what it stored. All of them block; none may be called twice."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._port, controller = _free_ports(2)
+        self._config = directory / "server.properties"
+        self._settings = _settings(directory, self._port, controller)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def brokers(self) -> str:
+        """The address for clients: `host:port`."""
+        return f"127.0.0.1:{self._port}"
+
+    @property
+    def pid(self) -> int:
+        """The broker's process id. Raises `RuntimeError` when it does not run."""
+        if self._process is None:
+            raise RuntimeError("the broker is not running")
+        return self._process.pid
+
+    def start(self) -> None:
+        """Return when the broker answers. Raises `KafkaUnavailable`, with the end of its log, when it does not."""
+        library = jars()
+        self._directory.mkdir(parents=True, exist_ok=True)
+        java = ["java", "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{library}/*"]
+        if not self._config.exists():
+            self._config.write_text("".join(f"{key}={value}\n" for key, value in self._settings.items()))
+            tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._config)]
+            formatted = subprocess.run([*java, *tool], capture_output=True, text=True, check=False)
+            if formatted.returncode:
+                raise KafkaUnavailable(
+                    f"the storage cannot be formatted: {(formatted.stdout + formatted.stderr)[-400:]}"
+                )
+        with (self._directory / "broker.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*java, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "kafka.Kafka", str(self._config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                process_group=0,  # Ctrl-C in a terminal ends the tests, and they end the broker
+                preexec_fn=die_with_parent(),
+            )
+        atexit.register(self.kill)
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(self._port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise KafkaUnavailable(
+                    f"the broker does not start: {(self._directory / 'broker.log').read_text()[-600:]}"
+                )
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """As a power cut: no goodbye. Does nothing when it does not run."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """An orderly end, at most 15 s. Does nothing when it does not run."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        atexit.unregister(self.kill)
+        process.send_signal(how)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    async def create(
+        self, topics: Sequence[str], *, partitions: int = 4, configs: Mapping[str, str] | None = None
+    ) -> None:
+        """Create topics. Raises aiokafka's errors, also for one that exists."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.brokers)
+        await admin.start()
+        try:
+            new = [NewTopic(name, partitions, 1, topic_configs=dict(configs or {})) for name in topics]
+            await admin.create_topics(new)
+        finally:
+            await admin.close()
+
+
+def unique(name: str) -> str:
+    """A name for a topic or group that no other test uses."""
+    return f"{name}-{uuid4().hex[:8]}"
+
+
+def _settings(directory: Path, port: int, controller: int) -> dict[str, str | int]:
+    return {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+        "controller.listener.names": "CONTROLLER",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "log.dirs": str(directory / "log"),
+        "log.message.timestamp.type": "LogAppendTime",
+        "auto.create.topics.enable": "false",
+        "offsets.topic.num.partitions": 4,
+        "offsets.topic.replication.factor": 1,
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "transaction.state.log.num.partitions": 1,
+        "group.initial.rebalance.delay.ms": 0,
+        "broker.session.timeout.ms": 3000,  # a killed broker may come back only when its old session has ended
+        "broker.heartbeat.interval.ms": 500,
+        "group.min.session.timeout.ms": 500,  # tests of frozen workers should not have to wait long
+        "log.cleaner.dedupe.buffer.size": 8 << 20,
+        "log.retention.hours": -1,
+        "num.network.threads": 2,
+        "num.io.threads": 4,
+    }
+
+
+def _free_ports(count: int) -> list[int]:
+    """Kafka must know its ports before it starts, so they are found and let go again."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _answers(port: int) -> bool:
+    """Whether a broker replies to an ApiVersions request; the port alone opens before it serves."""
+    request = struct.pack(">hhih", 18, 0, 1, -1)
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            return len(connection.recv(4)) == 4
+    except OSError:
+        return False
+
+
+def required() -> bool:
+    """Whether a missing Kafka is a failure, not a reason to skip."""
+    return os.environ.get("CI", "").lower() == "true"
