@@ -1,0 +1,134 @@
+"""What can go wrong in a call to a model.
+
+ProviderError (streamguard.errors)
+├── CallTimeout         `timeout`             no whole answer in time                     retriable  charge unknown
+├── ConnectFailed       `connect`             no connection; nothing was sent             retriable  nothing charged
+├── Disconnected        `disconnected`        the connection broke after the request went retriable  charge unknown
+├── RateLimited         `rate_limited`        429; `retry_after` where the server said    retriable  nothing charged
+├── ServerFailed        `server_error`        5xx                                         retriable  nothing charged
+├── Refused             `bad_request`         other 4xx: this request will never pass     not        nothing charged
+├── NotAuthorized       `auth`                401, 403: the key is wrong or may not       not        nothing charged
+├── InvalidResponse     `invalid_response`    200, but no chat completion                 retriable  charge unknown
+├── ResponseTooLarge    `response_too_large`  more bytes than we take                     not        charge unknown
+└── EmptyAnswer         `empty_answer`        a completion without text                   retriable  charged by `usage`
+
+Messages hold codes and numbers only: never a body, which may quote the user.
+"""
+
+from typing import ClassVar, Literal
+
+from streamguard.errors import ProviderError
+from streamguard.events.usage import Usage
+
+Charge = Literal["none", "unknown", "usage"]
+"""What a failed call costs: surely nothing, perhaps something, or what its usage says."""
+
+
+class CallFailed(ProviderError):
+    """Base of the kinds below, each of which fixes its code.
+
+    `charge` tells whether the call may be on the bill; `blames_provider` whether a breaker counts it: a request that is
+    itself at fault, or a key that is, says nothing about the provider's health. `answered` tells that a whole HTTP
+    answer to this very request arrived, so asking again must not repeat its idempotency key.
+    """
+
+    code_: ClassVar[str]
+    retriable_: ClassVar[bool] = False
+    charge: ClassVar[Charge] = "none"
+    blames_provider: ClassVar[bool] = True
+    answered: ClassVar[bool] = False
+
+    def __init__(self, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(self.code_, retriable=self.retriable_, status=status, retry_after=retry_after)
+
+
+class CallTimeout(CallFailed):
+    """No whole answer within the time given."""
+
+    code_ = "timeout"
+    retriable_ = True
+    charge = "unknown"
+
+
+class ConnectFailed(CallFailed):
+    """No connection could be made, or none was free in time: nothing was sent."""
+
+    code_ = "connect"
+    retriable_ = True
+
+
+class Disconnected(CallFailed):
+    """The connection broke after the request had begun to go out."""
+
+    code_ = "disconnected"
+    retriable_ = True
+    charge = "unknown"
+
+
+class RateLimited(CallFailed):
+    """429: too many requests or tokens; `retry_after` in seconds where the server said."""
+
+    code_ = "rate_limited"
+    retriable_ = True
+
+
+class ServerFailed(CallFailed):
+    """5xx (or 408, 409, 425, which too may pass): the server could not."""
+
+    code_ = "server_error"
+    retriable_ = True
+
+
+class Refused(CallFailed):
+    """Another 4xx: this request to this model will never pass."""
+
+    code_ = "bad_request"
+    blames_provider = False
+
+
+class NotAuthorized(CallFailed):
+    """401 or 403: the key is wrong, or may not use this model."""
+
+    code_ = "auth"
+    blames_provider = False
+
+
+class InvalidResponse(CallFailed):
+    """A success by its status, but no chat completion by its body (or a status that makes no sense here)."""
+
+    code_ = "invalid_response"
+    retriable_ = True
+    charge = "unknown"
+    answered = True
+
+
+class ResponseTooLarge(CallFailed):
+    """More bytes than we are willing to hold."""
+
+    code_ = "response_too_large"
+    charge = "unknown"
+    answered = True
+
+
+class EmptyAnswer(CallFailed):
+    """A completion without any text. It is charged like every other: `usage` is what the provider counted."""
+
+    code_ = "empty_answer"
+    retriable_ = True
+    charge = "usage"
+    answered = True
+
+    def __init__(
+        self,
+        *,
+        status: int | None = None,
+        usage: Usage | None = None,
+        finish_reason: str | None = None,
+        response_id: str | None = None,
+        response_model: str | None = None,
+    ) -> None:
+        super().__init__(status=status)
+        self.usage = usage
+        self.finish_reason = finish_reason
+        self.response_id = response_id
+        self.response_model = response_model
