@@ -1,9 +1,18 @@
 """Money is whole nano-dollars (1e-9 US dollars) inside, and `Decimal` with nine places at the edges."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 NANO = 1_000_000_000
 _PLACES = Decimal("0.000000001")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a call cost, in nano-dollars, and which price list says so."""
+
+    cost_nusd: int
+    version: str
 
 
 def to_decimal(nusd: int) -> Decimal:
