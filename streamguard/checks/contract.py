@@ -1,0 +1,92 @@
+"""What a check is, and what a chain of checks answers."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from streamguard.events.reason import Reason
+from streamguard.events.stages import Placeholder
+from streamguard.events.trail import Span, Verdict
+
+Role = Literal["system", "user", "assistant", "tool", "variable", "document"]
+"""Whose words a text is. `system` is the service's own; `variable` and `document` are as foreign as `user`."""
+
+Direction = Literal["input", "output"]
+Action = Literal["pass", "flag", "transform", "escalate", "block"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One text to check: a message, a variable of a prompt, a document, or an answer."""
+
+    text: str
+    role: Role = "user"
+    direction: Direction = "input"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check says about a subject.
+
+    `code` is a stable word, empty when there is nothing to say. `reason` is set when `action` is `block` (or
+    `escalate`). `text` is what the subject's text becomes, None when it stays; a check that blocks may give one too, so
+    that what it found travels no further. Spans count characters of the text that the check was given.
+    """
+
+    action: Action = "pass"
+    code: str = ""
+    spans: tuple[Span, ...] = ()
+    score: float | None = None
+    reason: Reason | None = None
+    text: str | None = None
+
+
+PASS = Finding()
+
+
+class Check(Protocol):
+    """One check. Quick (microseconds a kilobyte, linear in the text), does no I/O and does not block.
+
+    May raise anything: the chain then blocks. What it raises, and the finding, hold no text of the subject except
+    `Finding.text`. The same subject gets the same finding; only the checks made anew for each request (personal data)
+    remember earlier texts of that request.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def inspect(self, subject: Subject) -> Finding: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPolicy:
+    """The knobs of the checks. `key` keys the content hashes; `version` is written into every verdict."""
+
+    version: str
+    key: bytes
+    max_characters: int = 100_000
+    """Of all texts of one request together."""
+    injection_user: float = 0.75
+    """Score from which a user's text is refused as an injection."""
+    injection_document: float = 0.5
+    """The same for documents and answers of tools: they have no business giving orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainResult:
+    """What a chain made of the texts it was given, in their order.
+
+    `texts` are redacted and safe to keep. Where a text could not be checked to the end (over the bounds, or a check
+    failed), all of them are empty: nobody knows what stands in them. `blocked` is the first reason to stop, None when
+    the texts may go on; `code` is that verdict's code.
+    """
+
+    texts: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+    placeholders: tuple[Placeholder, ...] = ()
+    blocked: Reason | None = None
+    code: str = ""
+
+    @property
+    def text(self) -> str:
+        """The first text; of an output chain the only one."""
+        return self.texts[0]

@@ -1,0 +1,89 @@
+"""The boundary to re2 and Aho-Corasick: both are compiled extensions without types.
+
+Everything that meets text of users runs on these: linear in the text, whatever the text is.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, cast
+
+import ahocorasick  # pyright: ignore[reportMissingImports]  # compiled, comes without stubs
+import re2
+
+
+class _Match(Protocol):
+    def span(self, group: int = 0) -> tuple[int, int]: ...
+
+
+class _Compiled(Protocol):
+    def finditer(self, text: str) -> Iterator[_Match]: ...
+
+
+class _CompiledSet(Protocol):
+    def Add(self, pattern: str) -> int: ...
+    def Compile(self) -> object: ...
+    def Match(self, text: str) -> list[int]: ...
+
+
+class _Automaton(Protocol):
+    def add_word(self, word: str, value: str) -> bool: ...
+    def make_automaton(self) -> None: ...
+    def iter(self, text: str) -> Iterator[tuple[int, str]]: ...
+
+
+class Pattern:
+    """One regular expression in re2's syntax. `group` is the part whose place is reported, 0 the whole match."""
+
+    def __init__(self, expression: str, *, group: int = 0) -> None:
+        self._compiled = cast(_Compiled, re2.compile(expression))
+        self._group = group
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where it matches, from left to right, without overlaps, in characters."""
+        for match in self._compiled.finditer(text):
+            yield match.span(self._group)
+
+    def found_in(self, text: str) -> bool:
+        return next(self.spans(text), None) is not None
+
+
+class PatternSet:
+    """Many regular expressions matched in one pass; tells which matched, not where."""
+
+    def __init__(self, expressions: Sequence[str]) -> None:
+        options = cast(Any, re2.Options())
+        # the automaton of several dozen patterns outgrows the default of 8 MB on long texts and falls back to a slow engine
+        options.max_mem = 64 << 20
+        self._set = cast(_CompiledSet, cast(Any, re2.Set).SearchSet(options))
+        for expression in expressions:
+            self._set.Add(expression)
+        self._set.Compile()
+
+    def matches(self, text: str) -> list[int]:
+        """The positions, in the sequence given, of those that match somewhere in `text`."""
+        return sorted(self._set.Match(text))
+
+
+class Words:
+    """Many literal strings looked for in one pass."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._automaton = cast(_Automaton, cast(Any, ahocorasick).Automaton())
+        for word in words:
+            self._automaton.add_word(word, word)
+        self._automaton.make_automaton()
+
+    def within(self, text: str) -> set[str]:
+        """Which of the words occur in `text`, anywhere."""
+        return {word for _, word in self._automaton.iter(text)}
+
+    def whole(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """`(start, end, word)` of those that stand between word boundaries."""
+        for last, word in self._automaton.iter(text):
+            start, end = last + 1 - len(word), last + 1
+            if (start == 0 or not text[start - 1].isalnum()) and (end == len(text) or not text[end].isalnum()):
+                yield start, end, word
+
+
+def translation(groups: Mapping[str, str]) -> dict[int, str]:
+    """A table for `str.translate` from `{"a": "áà"}`: what to write, and the characters to write it for."""
+    return {ord(character): written for written, characters in groups.items() for character in characters}

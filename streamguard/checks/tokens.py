@@ -1,0 +1,39 @@
+"""Counting tokens as OpenAI's newer models do (the vocabulary o200k)."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Protocol, cast
+
+import bpe_openai
+
+from streamguard.events.request import Message
+
+_PIECE = 50_000
+"""Characters counted at once: the library refuses texts of more than 200,000 tokens, which four bytes a token cannot reach."""
+_PER_MESSAGE = 4
+"""OpenAI's chat format puts role and separators around each message; no more than this many tokens."""
+_PER_ANSWER = 3
+"""And the answer's opening after the last one."""
+
+
+class _Encoding(Protocol):
+    def encode_ordinary(self, text: str) -> list[int]: ...
+
+
+@cache
+def _encoding() -> _Encoding:
+    return cast(_Encoding, bpe_openai.get_encoding("o200k_base"))
+
+
+def count_tokens(text: str) -> int:
+    """Tokens of `text`; what looks like a special token counts as text. Long texts are counted in pieces, which can
+    exceed the exact number by one token a seam."""
+    encode = _encoding().encode_ordinary
+    if len(text) <= _PIECE:
+        return len(encode(text))
+    return sum(len(encode(text[start : start + _PIECE])) for start in range(0, len(text), _PIECE))
+
+
+def count_message_tokens(messages: Sequence[Message]) -> int:
+    """Tokens of a whole prompt, with what the chat format adds; never less than what a provider counts for it."""
+    return sum(count_tokens(message.content) + _PER_MESSAGE for message in messages) + _PER_ANSWER
