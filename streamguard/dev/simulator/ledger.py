@@ -1,0 +1,97 @@
+"""The simulator's own books: every call, what it cost, and whether its answer was written to the end."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from streamguard.dev.simulator.settings import Price
+
+CLIENT_GONE = 499
+"""The status of a call whose client left before the answer, as proxies write it."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One HTTP call to a model. Tokens and `cost_nusd` stay 0 until the answer is `finished`: nobody pays for half of one."""
+
+    seq: int
+    provider: str
+    model: str
+    idempotency_key: str | None
+    request_id: str | None
+    status: int = CLIENT_GONE
+    fault: str | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_nusd: int = 0
+    finished: bool = False
+
+
+@dataclass(slots=True)
+class _Totals:
+    calls: int = 0
+    finished: int = 0
+    unfinished: int = 0
+    by_status: dict[str, int] = field(default_factory=dict[str, int])
+    by_fault: dict[str, int] = field(default_factory=dict[str, int])
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_nusd: int = 0
+
+
+class Ledger:
+    """Totals a model over all calls, and the last `kept` calls one by one."""
+
+    def __init__(self, prices: Mapping[str, Price], kept: int) -> None:
+        self._prices = prices
+        self._calls: deque[Call] = deque(maxlen=kept)
+        self._totals: dict[tuple[str, str], _Totals] = {}
+        self._begun = 0
+        self._ended = 0
+
+    def begin(self, provider: str, model: str, idempotency_key: str | None, request_id: str | None) -> Call:
+        """A call has come in."""
+        self._begun += 1
+        return Call(self._begun, provider, model, idempotency_key, request_id)
+
+    def finish(self, call: Call, input_tokens: int, output_tokens: int) -> None:
+        """The answer is written completely: it counts, and costs."""
+        price = self._prices[call.model]
+        call.input_tokens, call.output_tokens = input_tokens, output_tokens
+        call.cost_nusd = input_tokens * price.input + output_tokens * price.output
+        call.finished = True
+
+    def end(self, call: Call) -> None:
+        """The call is over, in whatever way. Once a call."""
+        self._ended += 1
+        self._calls.append(call)
+        totals = self._totals.setdefault((call.provider, call.model), _Totals())
+        totals.calls += 1
+        status = str(call.status)
+        totals.by_status[status] = totals.by_status.get(status, 0) + 1
+        if call.fault is not None:
+            totals.by_fault[call.fault] = totals.by_fault.get(call.fault, 0) + 1
+        if call.finished:
+            totals.finished += 1
+        elif call.status in (200, CLIENT_GONE):
+            totals.unfinished += 1
+        totals.input_tokens += call.input_tokens
+        totals.output_tokens += call.output_tokens
+        totals.cost_nusd += call.cost_nusd
+
+    def report(self, *, detail: bool) -> dict[str, Any]:
+        """Totals a model and in all; with `detail` the calls themselves in the order of their arrival."""
+        report: dict[str, Any] = {
+            "calls": self._ended,
+            "in_flight": self._begun - self._ended,
+            "finished": sum(totals.finished for totals in self._totals.values()),
+            "cost_nusd": sum(totals.cost_nusd for totals in self._totals.values()),
+            "models": [
+                {"provider": provider, "model": model, **asdict(totals)}
+                for (provider, model), totals in sorted(self._totals.items())
+            ],
+        }
+        if detail:
+            report["detail"] = [asdict(call) for call in sorted(self._calls, key=lambda call: call.seq)]
+        return report
