@@ -43,7 +43,8 @@ class StepFunction(Protocol):
 
     May be cancelled at any await (its partition moved away, or the deadline passed), and may run again for the same record
     after a crash. `found` is empty the first time; else it maps the topic of each output that already exists to that output's
-    value (empty for a tombstone), and the step must choose the same topics again. May raise: the record is then buried. It must not block the loop.
+    value (empty for a tombstone), and the step must choose the same topics again. May raise: the record is then buried.
+    It must not block the loop.
     """
 
     async def __call__(self, record: Received, found: Mapping[str, bytes]) -> Sequence[Output]: ...

@@ -1,0 +1,149 @@
+"""The aiokafka clients of an intake, and what they do not say in public: the one place that touches their inside."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, PolicyViolationError, RecordListTooLargeError
+
+from streamguard.intake.contract import Received
+from streamguard.intake.settings import Settings
+
+log = logging.getLogger(__name__)
+
+REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, PolicyViolationError)
+"""Kafka will never take this record; others it will. Any other error that is not retriable concerns the whole worker."""
+
+
+class _Coordinator(Protocol):
+    generation: int
+
+
+class _Cluster(Protocol):
+    def topics(self) -> set[str]: ...
+    def partitions_for_topic(self, topic: str) -> set[int] | None: ...
+
+
+class _Client(Protocol):
+    async def fetch_all_metadata(self) -> _Cluster: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """All but the producer, which the outlet owns."""
+
+    consumer: AIOKafkaConsumer
+    reader: AIOKafkaConsumer
+    admin: AIOKafkaAdminClient
+
+    @classmethod
+    def make(cls, settings: Settings) -> "Clients":
+        """Not started yet."""
+        return cls(make_consumer(settings), make_reader(settings), make_admin(settings))
+
+    async def start(self) -> None:
+        """Connect all. Raises what aiokafka raises."""
+        await self.consumer.start()
+        await self.reader.start()
+        await self.admin.start()
+
+    async def stop(self) -> None:
+        """Close all, whatever each says about it."""
+        for close in (self.consumer.stop, self.reader.stop, self.admin.close):
+            try:
+                await close()
+            except KafkaError as exc:
+                log.warning("closing a client: %s", type(exc).__name__)
+
+
+def make_consumer(settings: Settings) -> AIOKafkaConsumer:
+    """The member of the group. Offsets are set by the intake alone."""
+    session_ms, rebalance_ms = int(settings.session * 1000), int(settings.rebalance * 1000)
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.brokers,
+        group_id=settings.group,
+        group_instance_id=settings.instance,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        session_timeout_ms=session_ms,
+        heartbeat_interval_ms=max(session_ms // 5, 20),
+        rebalance_timeout_ms=rebalance_ms,
+        request_timeout_ms=rebalance_ms + 5000,
+        max_poll_interval_ms=300_000,
+        fetch_max_wait_ms=settings.fetch_wait_ms,
+        metadata_max_age_ms=30_000,
+        partition_assignment_strategy=(RangePartitionAssignor,),
+        **dict(settings.client),
+    )
+
+
+def make_reader(settings: Settings) -> AIOKafkaConsumer:
+    """Reads outputs in a scan; a member of no group."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.brokers,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=50,
+        max_partition_fetch_bytes=4 << 20,
+        metadata_max_age_ms=30_000,
+        **dict(settings.client),
+    )
+
+
+def make_admin(settings: Settings) -> AIOKafkaAdminClient:
+    """Reads back committed offsets with their metadata, which a consumer does not give."""
+    return AIOKafkaAdminClient(bootstrap_servers=settings.brokers, **dict(settings.client))
+
+
+def make_producer(settings: Settings) -> AIOKafkaProducer:
+    """Idempotent, all replicas, no linger: batches form by themselves under load."""
+    return AIOKafkaProducer(
+        bootstrap_servers=settings.brokers,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        request_timeout_ms=20_000,
+        max_batch_size=65536,
+        max_request_size=settings.max_request_size,
+        metadata_max_age_ms=30_000,
+        **dict(settings.client),
+    )
+
+
+def generation(consumer: AIOKafkaConsumer) -> int:
+    """The group's generation this member belongs to; 0 or less when it belongs to none.
+
+    aiokafka forgets it as soon as the group throws the member out, but goes on committing as nobody in particular, which an
+    empty group accepts. So an accepted commit proves membership only together with this.
+    """
+    # The coordinator has no public face.
+    coordinator = cast("_Coordinator | None", getattr(consumer, "_coordinator", None))
+    return getattr(coordinator, "generation", -1)
+
+
+async def partition_counts(producer: AIOKafkaProducer) -> Mapping[str, int]:
+    """How many partitions each existing topic has. Unlike a look-up by name this creates none."""
+    cluster = await cast("_Client", cast("Any", producer).client).fetch_all_metadata()
+    return {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in cluster.topics()}
+
+
+def received(record: "ConsumerRecord[bytes | None, bytes | None]") -> Received:
+    """A record as the rest of the intake knows it."""
+    return Received(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        record.key,
+        record.value,
+        tuple(record.headers),
+    )
+
+
+def is_retriable(error: BaseException) -> bool:
+    """Whether an error speaks of Kafka or the network, not of the record."""
+    return isinstance(error, ConnectionError) or (isinstance(error, KafkaError) and error.retriable)

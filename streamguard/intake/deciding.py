@@ -1,0 +1,58 @@
+"""From a record to its outputs: the step within its deadline, or else the burial."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from streamguard.intake.clients import is_retriable
+from streamguard.intake.context import Context
+from streamguard.intake.contract import Bury, Output, Received, StepFunction
+from streamguard.intake.errors import BurialFailed, DeadlineExceeded, OutputInvalid
+from streamguard.intake.existing import Existing, values_of
+from streamguard.intake.watchdog import BurialLimit
+
+
+class Decision(NamedTuple):
+    """Outputs of a step, or of a burial."""
+
+    outputs: Sequence[Output]
+    burying: bool
+
+
+class Decider:
+    """Runs steps and buries what they cannot handle."""
+
+    def __init__(self, context: Context, step: StepFunction, bury: Bury) -> None:
+        self._deadline, self._layout, self._clock = context.settings.deadline, context.layout, context.clock
+        self._statistics, self._step, self._bury = context.statistics, step, bury
+        self._limit = BurialLimit(context.settings.buried_limit, context.settings.buried_window)
+
+    async def decide(self, record: Received, existing: Existing | None) -> Decision:
+        """Run the step. What it raises buries the record, except cancellation and what only a restart mends."""
+        if existing:
+            self._statistics.resumed += 1
+        timeout = asyncio.timeout(self._deadline)
+        try:
+            async with timeout:
+                outputs = await self._step(record, values_of(existing))
+            self._layout.check(record, outputs)
+        except Exception as exc:
+            if timeout.expired() and isinstance(exc, TimeoutError):
+                return self.bury(record, DeadlineExceeded(self._deadline), existing)
+            if is_retriable(exc):
+                raise
+            return self.bury(record, exc, existing)
+        return Decision(outputs, burying=False)
+
+    def bury(self, record: Received, error: BaseException, existing: Existing | None) -> Decision:
+        """The outputs of a burial. Raises TooManyBuried, and BurialFailed when there can be none."""
+        self._statistics.buried += 1
+        self._limit.buried(self._clock.monotonic())
+        try:
+            outputs = self._bury(record, error, values_of(existing))
+            self._layout.check(record, outputs)
+        except Exception as exc:
+            raise BurialFailed(record.src, exc) from exc
+        if not outputs:
+            raise BurialFailed(record.src, OutputInvalid("a burial without outputs would be a silent drop"))
+        return Decision(outputs, burying=True)

@@ -1,0 +1,86 @@
+"""The output gate and the lease: a worker that may no longer own its partitions lets nothing out.
+
+The gate is closed from a revoke until the outputs were scanned and the new generation has accepted a commit. While it is
+open, the lease must be young besides: the group accepted a commit that was asked for within the last `lease` seconds.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+
+class Gate:
+    """State of one worker. `monotonic` gives seconds. Nothing here waits on time: whoever waits is woken by `open` or `renew`."""
+
+    def __init__(self, lease: float, monotonic: Callable[[], float]) -> None:
+        self._lease, self._monotonic = lease, monotonic
+        self._is_open = False
+        self._accepted = float("-inf")
+        self._inside = 0
+        self._passable = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this generation may send, the lease aside."""
+        return self._is_open
+
+    @property
+    def leased(self) -> bool:
+        """Whether the lease is young."""
+        return self._monotonic() - self._accepted <= self._lease
+
+    @property
+    def passable(self) -> bool:
+        """Whether an output may be let out at this moment."""
+        return self._is_open and self._monotonic() - self._accepted <= self._lease
+
+    @property
+    def lease_left(self) -> float:
+        """Seconds until the lease is over; negative once it is."""
+        return self._accepted + self._lease - self._monotonic()
+
+    @property
+    def inside(self) -> int:
+        """Steps that have passed and whose outputs are not all acknowledged."""
+        return self._inside
+
+    def renew(self, asked: float) -> None:
+        """The group accepted a commit that was asked for at `asked`."""
+        self._accepted = max(self._accepted, asked)
+        self._wake()
+
+    def open(self) -> None:
+        """The outputs are scanned and this generation has accepted a commit."""
+        self._is_open = True
+        self._wake()
+
+    def close(self) -> None:
+        """A rebalance begins, or the worker stops."""
+        self._is_open = False
+        self._passable.clear()
+
+    async def passage(self) -> None:
+        """Return when `passable` is true, with no await between."""
+        while not self.passable:
+            self._passable.clear()
+            await self._passable.wait()
+
+    def enter(self) -> None:
+        """A step is about to send."""
+        self._inside += 1
+        self._empty.clear()
+
+    def leave(self) -> None:
+        """All that the step sent is acknowledged, or was given up."""
+        self._inside -= 1
+        if not self._inside:
+            self._empty.set()
+
+    async def emptied(self) -> None:
+        """Return when no step is inside."""
+        await self._empty.wait()
+
+    def _wake(self) -> None:
+        if self.passable:
+            self._passable.set()

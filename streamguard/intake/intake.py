@@ -1,0 +1,168 @@
+"""The intake of a stage, put together from its parts."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from aiokafka.errors import KafkaError
+
+from streamguard.clock import Clock, SystemClock
+from streamguard.intake.assigning import Assigner
+from streamguard.intake.clients import Clients, make_producer, partition_counts
+from streamguard.intake.committing import Committer
+from streamguard.intake.context import Context
+from streamguard.intake.contract import Bury, Ownership, StepFunction
+from streamguard.intake.deciding import Decider
+from streamguard.intake.errors import TopicsMissing
+from streamguard.intake.fetching import Fetcher
+from streamguard.intake.gate import Gate
+from streamguard.intake.layout import Layout
+from streamguard.intake.outlet import Outlet
+from streamguard.intake.partition import Load
+from streamguard.intake.pipelining import PipelinedRunner
+from streamguard.intake.publishing import Publisher
+from streamguard.intake.running import SerialRunner
+from streamguard.intake.settings import Settings
+from streamguard.intake.statistics import Statistics
+from streamguard.intake.watchdog import Watchdog
+from streamguard.intake.watching import Watcher
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    step: StepFunction
+    bury: Bury
+    ownership: Ownership | None
+    pipelined: bool
+
+
+class Intake:
+    """At least once, nothing published twice, in order per key, bounded.
+
+    `sources` are read together and need equal partition counts. Outputs go to `targets` at their input's partition number,
+    and to `rekeyed` topics by their key. `step` decides, `bury` says what to write for inputs that cannot be handled; the
+    topics it uses must be declared too. With `pipelined` the steps of a key need not wait for the acknowledgement of the one
+    before. `ownership` is told of partitions that come and go.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        step: StepFunction,
+        bury: Bury,
+        rekeyed: Sequence[str] = (),
+        ownership: Ownership | None = None,
+        pipelined: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        self.statistics = Statistics()
+        self._settings, self._layout = settings, Layout(sources, targets, rekeyed)
+        self._stage = _Stage(step, bury, ownership, pipelined)
+        self._clock = clock or SystemClock()
+
+    async def run(self, stop: asyncio.Event, *, ready: Callable[[], None] | None = None) -> None:
+        """Work until `stop` is set, then finish what can be finished within the grace. `ready` is called once it subscribed.
+
+        Raises what a restart, or an operator, must mend: IntakeError and its kinds, and errors of aiokafka.
+        """
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def fail(error: BaseException) -> None:
+            if not failed.done():
+                failed.set_exception(error)
+
+        settings, clock, now = self._settings, self._clock, self._clock.monotonic()
+        self.statistics.in_flight = 0
+        gate = Gate(settings.lease, clock.monotonic)
+        watchdog = Watchdog(settings.stall, settings.deadline, now)
+        context = Context(settings, self._layout, clock, Load(self.statistics), gate, watchdog, fail)
+        clients = Clients.make(settings)
+        outlet = Outlet(lambda: make_producer(settings), gate)
+        running = _Running(context, clients, outlet, self._stage)
+        try:
+            await running.start()
+            if ready is not None:
+                ready()
+            await running.work(stop, failed)
+        finally:
+            await running.close()
+            if failed.done():
+                failed.exception()  # said already, or overtaken by another one
+
+
+class _Running:
+    """One run: the parts, their tasks, and the way down."""
+
+    def __init__(self, context: Context, clients: Clients, outlet: Outlet, stage: _Stage) -> None:
+        self._context, self._clients, self._outlet, self._ownership = context, clients, outlet, stage.ownership
+        self._committer = Committer(context, clients.consumer)
+        decider = Decider(context, stage.step, stage.bury)
+        publisher = Publisher(context, outlet, decider)
+        runner = (PipelinedRunner if stage.pipelined else SerialRunner)(context, decider, publisher)
+        fetcher = Fetcher(context, clients.consumer, runner, self._committer)
+        self._assigner = Assigner(context, clients, outlet, self._committer, stage.ownership, fetcher.run)
+        self._watcher = Watcher(context, clients, self._assigner)
+        self._tasks: list[asyncio.Task[object]] = []
+
+    async def start(self) -> None:
+        """Connect, check the topics, subscribe."""
+        await self._outlet.start()
+        await self._await_topics()
+        await self._clients.start()
+        await self._assigner.learn_topics()
+        self._clients.consumer.subscribe(list(self._context.layout.sources), listener=self._assigner)
+
+    async def work(self, stop: asyncio.Event, failed: "asyncio.Future[None]") -> None:
+        """Until `stop`, or until something raises."""
+        stopping: asyncio.Task[object] = asyncio.create_task(stop.wait())
+        self._tasks = [asyncio.create_task(self._committer.run()), asyncio.create_task(self._watcher.run()), stopping]
+        done, _ = await asyncio.wait([*self._tasks, failed], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        await self._assigner.finish()
+        try:
+            async with asyncio.timeout(self._context.settings.grace):
+                await self._context.load.idle.wait()
+        except TimeoutError:
+            log.warning("stopping with %d steps unfinished", self._context.statistics.in_flight)
+        try:
+            async with asyncio.timeout(self._context.settings.session):
+                await self._committer.commit()
+        except (TimeoutError, KafkaError) as exc:
+            log.warning("the last commit failed: %s", type(exc).__name__)
+
+    async def close(self) -> None:
+        """Within the stop limit: cancel what is left, close the clients."""
+        self._context.gate.close()
+        try:
+            async with asyncio.timeout(self._context.settings.stop_limit):
+                await self._assigner.halt()
+                for task in self._tasks:
+                    task.cancel()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+                numbers = frozenset(place.partition for place in self._context.partitions)
+                for part in self._context.partitions.values():
+                    part.drop()
+                self._context.partitions.clear()
+                if self._ownership is not None and numbers:
+                    self._ownership.lost(numbers)
+                await self._clients.stop()
+                await self._outlet.stop()
+        except TimeoutError:
+            log.warning("closing took longer than %g s and was given up", self._context.settings.stop_limit)
+
+    async def _await_topics(self) -> None:
+        """Raise TopicsMissing when they do not appear within the configured time, TopicsUnequal when they do not fit."""
+        settings, layout, clock = self._context.settings, self._context.layout, self._context.clock
+        end = clock.monotonic() + settings.topics_wait
+        while missing := layout.missing(counts := await partition_counts(self._outlet.producer)):
+            if clock.monotonic() >= end:
+                raise TopicsMissing(missing, settings.topics_wait)
+            await clock.sleep(0.25)
+        layout.update(counts)
