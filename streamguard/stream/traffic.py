@@ -1,0 +1,214 @@
+"""A driver of traffic: sends requests with a bounded number outstanding and audits, as it goes, what comes of them."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
+
+from streamguard.clock import Clock, SystemClock
+from streamguard.errors import StreamguardError
+from streamguard.stream.planned import Identity, Planned
+from streamguard.stream.tally import Tally, digest
+from streamguard.stream.topics import DEAD_LETTERS, Topics
+
+RESPONSES, OUTCOMES = "responses", "outcomes"
+Watch = Callable[[Mapping[str, Any]], None]
+LARGEST_RECORD = 900_000
+"""Bytes; brokers take a mebibyte unless told otherwise."""
+
+
+class TrafficError(StreamguardError):
+    """Traffic cannot be driven: the broker is not there, or its topics are not."""
+
+
+class Traffic:
+    """Reads `responses`, `outcomes` and `dead-letters` from the moment it is entered until it is left.
+
+    `most` and `most_bytes` bound what is outstanding (sent, not ended); `most_unbooked` bounds the outcomes that settle has
+    not booked yet. The embedded broker keeps only some 5 MB a partition, so these bounds are what keeps it whole.
+    `on_outcome` is called with each request's first outcome, as plain JSON; it must not block.
+    """
+
+    def __init__(
+        self,
+        brokers: str,
+        topics: Topics,
+        *,
+        clock: Clock | None = None,
+        most: int = 200,
+        most_bytes: int = 1_500_000,
+        most_unbooked: int = 1_000,
+        on_outcome: Watch | None = None,
+    ) -> None:
+        self.tally = Tally()
+        self.sends = 0
+        self._topics = topics
+        self._clock = clock or SystemClock()
+        self._most = most
+        self._most_bytes = most_bytes
+        self._most_unbooked = most_unbooked
+        self._on_outcome = on_outcome
+        self._outcomes = 0
+        self._booked = 0
+        self._booked_before = 0
+        self._moved = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=brokers, acks="all", enable_idempotence=True, max_request_size=LARGEST_RECORD + 100_000
+        )
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=brokers,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=2 << 20,
+        )
+        self._telemetry: list[TopicPartition] = []
+        self.partitions = 0
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._producer.start()
+            await self._consumer.start()
+            await self._stand_at_the_end()
+        except KafkaError as error:
+            await self._close()
+            raise TrafficError(f"the broker does not serve the topics: {type(error).__name__}") from None
+        self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._look_at_settle())]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close()
+
+    async def send(self, planned: Iterable[Planned], *, per_second: float | None = None) -> None:
+        """Send all, in order, as fast as the bounds let it, or at an even rate. Returns when all are acknowledged.
+
+        Raises `KafkaError` when the broker refuses one, and what a reader task died of.
+        """
+        begun = self._clock.monotonic()
+        acknowledgements: set[asyncio.Future[Any]] = set()
+        for number, item in enumerate(planned):
+            if per_second is not None:
+                await self._clock.sleep(begun + number / per_second - self._clock.monotonic())
+            await self._room()
+            self.tally.sent(item, self._clock.monotonic())
+            future = await self._producer.send(
+                self._topics.full("requests"),
+                item.value,
+                key=item.key,
+                partition=self._place(item),
+                headers=_headers(item),
+            )
+            self.sends += 1
+            acknowledgements.add(future)
+            future.add_done_callback(acknowledgements.discard)
+        if acknowledgements:
+            await asyncio.gather(*acknowledgements)
+
+    async def finish(self, *, stall: float = 60.0) -> bool:
+        """Wait until everything sent has ended; False when nothing has moved for `stall` seconds."""
+        while self.tally.outstanding:
+            ended, outcomes = self.tally.ended, self._outcomes
+            try:
+                await asyncio.wait_for(self._until_moved(ended, outcomes), stall)
+            except TimeoutError:
+                return False
+        return True
+
+    async def _until_moved(self, ended: int, outcomes: int) -> None:
+        while self.tally.outstanding and (self.tally.ended, self._outcomes) == (ended, outcomes):
+            await self._wait()
+
+    async def _room(self) -> None:
+        while (
+            self.tally.outstanding >= self._most
+            or self.tally.outstanding_bytes >= self._most_bytes
+            or self._outcomes - self._booked >= self._most_unbooked
+        ):
+            await self._wait()
+
+    async def _wait(self) -> None:
+        for task in self._tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()):
+                raise error
+        self._moved.clear()
+        await self._moved.wait()
+
+    def _place(self, item: Planned) -> int:
+        """The partition of the key as Java's and our own clients choose it, or the next one for a misplaced record."""
+        return ((murmur2(item.key) & 0x7FFFFFFF) + item.misplaced) % self.partitions
+
+    async def _stand_at_the_end(self) -> None:
+        """What comes from now on is ours; this is known before anything is sent."""
+        names = [self._topics.full(name) for name in (RESPONSES, OUTCOMES, DEAD_LETTERS)]
+        places = [TopicPartition(name, number) for name in names for number in await self._numbers(name)]
+        self._consumer.assign(places)
+        for place, end in (await self._consumer.end_offsets(places)).items():
+            self._consumer.seek(place, end)
+        self.partitions = len(await self._numbers(self._topics.full("requests")))
+        telemetry = self._topics.full("telemetry")
+        self._telemetry = [TopicPartition(telemetry, number) for number in await self._numbers(telemetry)]
+        self._booked_before = sum((await self._consumer.end_offsets(self._telemetry)).values())
+
+    async def _numbers(self, topic: str) -> list[int]:
+        return sorted(await self._producer.partitions_for(topic))
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                for place, records in (await self._consumer.getmany(timeout_ms=500)).items():
+                    self._count(self._topics.plain(place.topic), [record.value for record in records])
+                    self._moved.set()
+                    await asyncio.sleep(0)
+        finally:
+            self._moved.set()
+
+    def _count(self, topic: str, values: list[bytes | None]) -> None:
+        now = self._clock.monotonic()
+        for value in values:
+            if topic == DEAD_LETTERS:
+                self.tally.dead_letter(value or b"")
+                continue
+            record: dict[str, Any] = orjson.loads(value or b"{}")
+            head: dict[str, Any] = record.get("head", record)
+            identity = Identity(head.get("tenant_id", ""), head.get("request_id", ""), record.get("run", 1))
+            if topic == RESPONSES:
+                self.tally.seen("response", identity, now, None)
+            elif self.tally.seen("outcome", identity, now, record.get("reason")):
+                self._outcomes += 1
+                if self._on_outcome is not None:
+                    self._on_outcome(record)
+
+    async def _look_at_settle(self) -> None:
+        try:
+            while True:
+                ends = await self._consumer.end_offsets(self._telemetry)
+                self._booked = sum(ends.values()) - self._booked_before
+                self._moved.set()
+                await self._clock.sleep(0.25)
+        finally:
+            self._moved.set()
+
+    async def _close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._consumer.stop()
+        await self._producer.stop()
+
+
+def _headers(item: Planned) -> list[tuple[str, bytes]]:
+    """The schema, and a trace of its own for each request (W3C), so that analysts can follow it."""
+    trace = digest(item.value)
+    return [
+        ("schema", item.schema.encode()),
+        ("traceparent", f"00-{trace.hex()}-{trace[:8].hex()}-01".encode()),
+    ]
