@@ -1,5 +1,7 @@
 """What all records share."""
 
+from typing import Any, TypeVar
+
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 Micros = NonNegativeInt
@@ -14,3 +16,11 @@ class Record(BaseModel):
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True, ser_json_inf_nan="null")
+
+
+R = TypeVar("R", bound=Record)
+
+
+def carry(record: Record, into: type[R], **changes: Any) -> R:
+    """`record` as a record of the next kind: its fields, unknown ones too, with `changes`. Nothing is validated again."""
+    return into.model_construct(**{**record.__dict__, **(record.__pydantic_extra__ or {}), **changes})

@@ -42,6 +42,7 @@ class Ended(Record):
 
     status: Status
     reason: Reason | None = None
+    retry_after_us: Micros | None = None
     degraded: Degraded | None = None
     parsed: JsonValue = None
     model: str | None = None
@@ -64,7 +65,6 @@ class Response(Ended):
     run: int = 1
     revision: int = 1
     output: str | None = None
-    retry_after_us: Micros | None = None
 
 
 class Outcome(Ended):

@@ -27,8 +27,9 @@ class Usage(Record):
 class Call(Record):
     """One HTTP call to a model, or one that was not made because a breaker was open (`skipped`).
 
-    `cost_nusd` is None where the price is unknown, 0 where nothing was charged. `kind` tells why it was made:
-    `first`, `retry` after a failure, `fallback` to another candidate, `reask` because the answer lacked its form.
+    `cost_nusd` is None where it is unknown (no price, no usage, or cut off, so that nobody here can tell whether it was
+    charged), 0 where nothing was charged. `call_id` is also the call's `x-request-id`. `kind` tells why it was made: `first`,
+    `retry` after a failure, `fallback` to another candidate, `reask` because the answer lacked its form.
     """
 
     call_id: str
@@ -51,12 +52,15 @@ class Call(Record):
 
 
 def total_cost(calls: tuple[Call, ...]) -> int | None:
-    """The sum in nano-dollars; None (unknown) as soon as one call that was made has no known cost."""
+    """What the calls cost together, in nano-dollars; None (unknown) when a call that was surely charged has no known cost.
+
+    Surely charged is a call that was answered, or whose failure still reported its usage. A call cut off before its answer
+    may have been charged or not; it stays visible as a call with an unknown cost and does not make the total unknown.
+    """
     total = 0
     for call in calls:
-        if call.cost_nusd is None:
-            if call.status != "skipped":
-                return None
-            continue
-        total += call.cost_nusd
+        if call.cost_nusd is not None:
+            total += call.cost_nusd
+        elif call.status == "ok" or call.usage is not None:
+            return None
     return total

@@ -18,9 +18,12 @@ class Event(Generic[R_co]):
     key: str
     src: str
     partition: int
+    offset: int
     timestamp_us: int
+    size: int = 0
+    """Bytes of the record as it came."""
     trace_id: str | None = None
-    replaced: bool = False
+    placed: bool = False
     """It was sent on once already, to the partition where it belongs (admit only)."""
 
 
@@ -35,6 +38,8 @@ class Out:
     key: str
     record: Record | None
     partition: int | None = None
+    placed: bool = False
+    """Mark it as sent on to the partition where it belongs."""
 
 
 Step = Sequence[Out]

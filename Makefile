@@ -1,0 +1,40 @@
+# Everything a fresh machine needs is Python 3.11, make and a package index (tests over real Kafka: Java 17 and Maven too).
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test check format schemas clean
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(STAMP)
+
+demo: setup
+	$(BIN)/streamguard demo
+
+test: setup
+	$(BIN)/pytest -m "not slow" -n 2
+	$(BIN)/pytest -m slow
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+	$(BIN)/python -m streamguard.schemas --check
+	$(BIN)/pytest -m "not slow" -n 2
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schemas: setup
+	$(BIN)/python -m streamguard.schemas
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache dist build

@@ -1,0 +1,210 @@
+"""Wiring: from a configuration to a running worker. The only place that knows all rooms."""
+
+import asyncio
+import hmac
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import start_http_server
+
+from streamguard.analytics.prices import GenaiPrices
+from streamguard.answers.provenance import Signer
+from streamguard.cache.exact import ExactCache
+from streamguard.checks.chain import InputChain, OutputChain
+from streamguard.checks.contract import CheckPolicy
+from streamguard.clock import Clock, SystemClock
+from streamguard.config import Config
+from streamguard.errors import ConfigError, InputError
+from streamguard.intake.contract import Ownership, StepFunction
+from streamguard.intake.loop import Intake
+from streamguard.intake.settings import Settings
+from streamguard.prompts.registry import PromptBook
+from streamguard.providers.breaker import Breakers
+from streamguard.providers.invoker import Invoker
+from streamguard.providers.openai import OpenAIProvider
+from streamguard.resources import resource_dir
+from streamguard.stages.admit import Admit
+from streamguard.stages.contract import Stage
+from streamguard.stages.ending import Ending
+from streamguard.stages.guard import Guard
+from streamguard.stages.invoke import Invoke
+from streamguard.stages.lookup import Lookup
+from streamguard.stages.settle import Settle
+from streamguard.stages.verify import Verify
+from streamguard.stages.watch import Watch
+from streamguard.stream.cache_feed import CacheFeed
+from streamguard.stream.flow import FLOW, Route
+from streamguard.stream.hosting import Background, HostedStage, run_worker
+from streamguard.stream.journal import AdmissionJournal
+from streamguard.stream.stage_step import Failing, StageStep
+from streamguard.stream.topics import Topics
+
+STAGES = tuple(FLOW)
+"""The names of the stages, in the order of the flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """A stage with what it needs around it."""
+
+    stage: Stage[Any]
+    failing: Failing | None
+    background: Sequence[Background] = ()
+    ownership: Ownership | None = None
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One worker process: its configuration, which stages it runs, and its number among the processes of its instance."""
+
+    config: Config
+    stages: Sequence[str]
+    number: int = 0
+    clock: Clock = field(default_factory=SystemClock)
+
+    @property
+    def name(self) -> str:
+        """Unique in the cluster as long as `worker.instance` is: the supervisor gives each process its own number."""
+        return f"{self.config.worker.instance}-{self.number}"
+
+    def run(self, datadir: Path) -> int:
+        """Run until told to stop; blocks, and returns the exit status.
+
+        Raises `InputError` for an unknown stage and `ConfigError` for a configuration that cannot work.
+        """
+        unknown = [stage for stage in self.stages if stage not in FLOW]
+        if unknown:
+            raise InputError(f"there is no stage {unknown[0]!r}; there are {', '.join(STAGES)}")
+        topics = Topics.load(self.config.kafka.prefix)
+        hosted: list[HostedStage] = []
+        background: list[Background] = []
+        for name in self.stages:
+            built = getattr(_Builder(self.config, topics, self.clock), name)()
+            hosted.append(self._host(FLOW[name], topics, built))
+            background += built.background
+        return run_worker(self.name, hosted, datadir=datadir, background=background, on_start=self._serve_metrics)
+
+    def _host(self, route: Route, topics: Topics, built: _Built) -> HostedStage:
+        step = StageStep(route.stage, route.source, built.stage, topics, built.failing)
+
+        def intake(through: StepFunction) -> Intake:
+            return Intake(
+                self._settings(route.stage),
+                sources=[topics.full(route.source)],
+                targets=[topics.full(name) for name in route.targets],
+                rekeyed=[topics.full(name) for name in route.rekeyed],
+                step=through,
+                bury=step.bury,
+                ownership=built.ownership,
+                pipelined=route.pipelined,
+            )
+
+        return HostedStage(route.stage, intake, step)
+
+    def _settings(self, stage: str) -> Settings:
+        kafka = self.config.kafka
+        return Settings(
+            brokers=kafka.brokers,
+            group=f"{kafka.prefix}streamguard-{stage}",
+            instance=f"{self.name}-{stage}",
+            session=kafka.session,
+            cap=kafka.in_flight,
+            span=kafka.span,
+            key_queue=kafka.key_queue,
+            deadline=kafka.deadline,
+            grace=kafka.grace,
+            stall=kafka.stall,
+            buried_limit=kafka.dead_letters_per_minute,
+        )
+
+    def _serve_metrics(self) -> None:
+        port = self.config.worker.metrics_port
+        if port is not None:
+            start_http_server(port + self.number if port else 0, addr="127.0.0.1")
+
+
+class _Builder:
+    """Builds each stage; one method a stage, named like it."""
+
+    def __init__(self, config: Config, topics: Topics, clock: Clock) -> None:
+        self._config = config
+        self._topics = topics
+        self._clock = clock
+        self._key = config.policy.key.get_secret_value().encode()
+        signer = Signer(config.policy.key_id, hmac.digest(self._key, b"streamguard/provenance", "sha256"))
+        self._ending = Ending(signer, config.policy.version, clock)
+
+    def admit(self) -> _Built:
+        config = self._config
+        journal = AdmissionJournal(
+            config.kafka.brokers, self._topics.full("admission-journal"), self._topics.full("requests"), config.limits
+        )
+        calls = 1 + config.invoke.retries + config.invoke.reasks + max(map(len, config.routes.values()), default=1)
+        stage = Admit(config.limits, journal, journal.partition_of, self._clock, calls)
+        return _Built(stage, stage.failed, (journal,), journal)
+
+    def guard(self) -> _Built:
+        config = self._config
+        prompts = PromptBook.load(resource_dir("prompts"))
+        stage = Guard(
+            chain=InputChain(self._check_policy()),
+            prompts=prompts,
+            default_prompt=config.policy.default_prompt,
+            routes=config.routes,
+            limits=config.limits,
+            policy_version=config.policy.version,
+            key=self._key,
+            ending=self._ending,
+            clock=self._clock,
+        )
+        return _Built(stage, self._failing("guard"))
+
+    def lookup(self) -> _Built:
+        settings = self._config.cache
+        cache = ExactCache(settings.max_entries, settings.max_bytes)
+        feed = CacheFeed(self._config.kafka.brokers, self._topics.full("cache-entries"), cache, self._clock)
+        return _Built(Lookup(cache, self._clock), self._failing("lookup"), (feed,))
+
+    def invoke(self) -> _Built:
+        config = self._config
+        if not config.routes:
+            raise ConfigError("routes: there is none, so no model could be asked; name one with its candidates")
+        providers = {settings.name: OpenAIProvider(settings) for settings in config.providers}
+
+        async def connections(ready: asyncio.Event, stop: asyncio.Event) -> None:
+            ready.set()
+            await stop.wait()
+            await asyncio.gather(*(provider.aclose() for provider in providers.values()))
+
+        invoker = Invoker(
+            routes=config.routes,
+            providers=providers,
+            prices=GenaiPrices(),
+            breakers=Breakers(config.invoke.breaker),
+            clock=self._clock,
+            rng=random.Random(),
+            settings=config.invoke,
+        )
+        return _Built(Invoke(invoker, self._clock), self._failing("invoke"), (connections,))
+
+    def verify(self) -> _Built:
+        return _Built(Verify(OutputChain(self._check_policy()), self._ending, self._clock), self._failing("verify"))
+
+    def settle(self) -> _Built:
+        config = self._config
+        stage = Settle(config.privacy.payloads, round(config.cache.ttl_seconds * 1e6), self._clock)
+        return _Built(stage, None)
+
+    def _failing(self, stage: Any) -> Callable[[Any], Any]:
+        return lambda event: self._ending.failed(event, Watch(stage, self._clock))
+
+    def _check_policy(self) -> CheckPolicy:
+        policy = self._config.policy
+        return CheckPolicy(
+            version=policy.version,
+            key=hmac.digest(self._key, b"streamguard/content-hash", "sha256"),
+            max_characters=self._config.limits.max_characters,
+        )

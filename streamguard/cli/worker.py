@@ -1,0 +1,75 @@
+"""`streamguard worker` and `streamguard sink`: the processes that do the work."""
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from streamguard import config, logs
+from streamguard.errors import InputError
+from streamguard.processes import Command, supervise
+from streamguard.stream.flow import FLOW
+
+config_option = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Configuration file (TOML); default: the one that STREAMGUARD_CONFIG names.",
+)
+
+
+@click.command()
+@config_option
+@click.option("--stage", "stages", multiple=True, metavar="NAME", help=f"{', '.join(FLOW)}; repeatable; default: all.")
+@click.option("--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="How many to keep running.")
+@click.option("--number", type=click.IntRange(0), help="Be process NUMBER of this instance, without a supervisor.")
+def worker(config_file: Path | None, stages: tuple[str, ...], processes: int, number: int | None) -> None:
+    """Run stages of the line.
+
+    Keeps the processes running: one that fails is started again after a pause; one that keeps failing ends the command
+    with status 1. SIGTERM and Ctrl-C finish what is under way and stop.
+
+    Example: streamguard worker --stage invoke --processes 2
+    """
+    loaded = config.load(config_file)
+    chosen = stages or tuple(FLOW)
+    if unknown := [stage for stage in chosen if stage not in FLOW]:
+        raise InputError(f"there is no stage {unknown[0]!r}; there are {', '.join(FLOW)}")
+    if number is None:
+        logs.configure("supervisor", loaded.worker.log_level)
+        arguments = [sys.executable, "-m", "streamguard", "worker"]
+        arguments += ["--config", str(config_file)] if config_file else []
+        arguments += [part for stage in chosen for part in ("--stage", stage)]
+        commands = [Command(f"worker-{n}", [*arguments, "--number", str(n)]) for n in range(processes)]
+        sys.exit(supervise(commands, grace=loaded.kafka.grace + 15))
+    logs.configure(f"{loaded.worker.instance}-{number}", loaded.worker.log_level)
+    from streamguard.app import Worker  # everything the stages need is loaded by the process that runs them
+
+    with tempfile.TemporaryDirectory(prefix="streamguard-") as datadir:
+        sys.exit(Worker(loaded, chosen, number).run(Path(datadir)))
+
+
+@click.command()
+@config_option
+@click.option("--number", type=click.IntRange(0), default=0, help="Its number, when several sinks share the work.")
+def sink(config_file: Path | None, number: int) -> None:
+    """Carry telemetry and payloads into ClickHouse, each record once.
+
+    Creates and migrates the tables first. Ends with status 1 when only a restart can help.
+
+    Example: streamguard sink --config streamguard.toml
+    """
+    loaded = config.load(config_file)
+    name = f"{loaded.worker.instance}-sink-{number}"
+    logs.configure(name, loaded.worker.log_level)
+    from streamguard.stream.hosting import run_worker
+    from streamguard.stream.sink import Sink
+
+    async def carry(ready: asyncio.Event, stop: asyncio.Event) -> None:
+        ready.set()
+        await Sink(loaded, name).run(stop)
+
+    with tempfile.TemporaryDirectory(prefix="streamguard-") as datadir:
+        sys.exit(run_worker(name, [], datadir=Path(datadir), background=[carry]))

@@ -1,0 +1,26 @@
+"""Every metric of streamguard, with its labels. Labels are bounded: never a tenant, user, trace or text.
+
+Names follow Prometheus' conventions: base units, `_seconds`, `_total`. What a model, reason or provider can be is
+bounded by the configuration and by `Reason`.
+"""
+
+from prometheus_client import Counter, Histogram
+
+SECONDS = tuple(0.01 * 2**n for n in range(15))
+"""Bucket bounds for durations: 10 ms doubling to 163.84 s, as OpenTelemetry's GenAI conventions have them."""
+SHORT = tuple(0.0001 * 2**n for n in range(18))
+"""Bucket bounds for a stage's own work: 0.1 ms doubling to 13.1 s."""
+
+STAGE_SECONDS = Histogram(
+    "streamguard_stage_duration_seconds", "A stage's work on one event.", ["stage"], buckets=SHORT
+)
+STAGE_EVENTS = Counter("streamguard_stage_events_total", "Events a stage has worked on.", ["stage", "result"])
+"""`result`: `done`, `nothing` (a duplicate, or void) or `buried` (a dead letter was written)."""
+DEAD_LETTERS = Counter("streamguard_dead_letters_total", "Dead letters written.", ["stage", "code"])
+OUTCOMES = Counter("streamguard_outcomes_total", "Finished requests.", ["status", "reason"])
+REQUEST_SECONDS = Histogram(
+    "streamguard_request_duration_seconds", "From the broker's receipt to the outcome.", ["status"], buckets=SECONDS
+)
+CALLS = Counter("streamguard_calls_total", "Calls to models.", ["provider", "model", "kind", "status"])
+TOKENS = Counter("streamguard_tokens_total", "Tokens charged for.", ["provider", "model", "type"])
+COST_USD = Counter("streamguard_cost_usd_total", "What calls cost, in US dollars.", ["provider", "model"])

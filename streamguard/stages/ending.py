@@ -1,0 +1,220 @@
+"""How a request ends: one outcome, which decides, and the response that follows from it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import JsonValue
+from pydantic_core import to_json
+
+from streamguard.answers.provenance import Signer
+from streamguard.checks.personal import put_back
+from streamguard.clock import Clock
+from streamguard.events.outcome import Outcome, Response, Status, Timings
+from streamguard.events.reason import Reason
+from streamguard.events.request import RequestHead
+from streamguard.events.stages import Admitted, CacheUse, Carried, Completion, Guarded, Placeholder
+from streamguard.events.trail import TrailEntry, Verdict
+from streamguard.stages.contract import Event, Out, Step
+from streamguard.stages.watch import Watch
+
+Placeholders = tuple[Placeholder, ...]
+
+
+class Ending:
+    """Ends requests: guard's refusals, verify's answers, and failures of any stage."""
+
+    def __init__(self, signer: Signer, policy_version: str, clock: Clock) -> None:
+        self._signer = signer
+        self._policy_version = policy_version
+        self._clock = clock
+
+    def early(
+        self,
+        event: Event[Admitted],
+        entry: TrailEntry,
+        status: Status,
+        reason: Reason,
+        verdicts: tuple[Verdict, ...] = (),
+    ) -> Step:
+        """End a request that guard did not let through. Its text is not kept: nobody has redacted it."""
+        admitted = event.record
+        return self._end(
+            event.key,
+            head=admitted.request.head(),
+            run=admitted.run,
+            received_at=admitted.received_at,
+            trail=(*admitted.trail, entry),
+            status=status,
+            reason=reason,
+            verdicts=verdicts,
+            cache=_no_cache(admitted.request),
+            retry_after_us=admitted.decision.retry_after_us,
+            reservation=admitted.decision.reservation,
+            admission_partition=admitted.decision.partition,
+        )
+
+    def completed(
+        self,
+        event: Event[Completion],
+        entry: TrailEntry,
+        status: Status,
+        reason: Reason | None,
+        *,
+        output: str | None,
+        parsed: JsonValue,
+        verdicts: tuple[Verdict, ...],
+    ) -> Step:
+        """End a request that came as far as verify. `output` and `parsed` still hold placeholders."""
+        completion = event.record
+        return self._end(
+            event.key,
+            placeholders=completion.placeholders,
+            output=output,
+            parsed=parsed,
+            status=status,
+            reason=reason,
+            **_carried(completion, entry, verdicts),
+            **_made(completion),
+        )
+
+    def failed(self, event: Event[Admitted] | Event[Carried], watch: Watch) -> Step:
+        """End a request that a stage could not handle: `failed: internal`."""
+        entry = watch.entry(Reason.INTERNAL)
+        record = event.record
+        if isinstance(record, Admitted):
+            return self.early(
+                Event(record, event.key, event.src, event.partition, event.offset, event.timestamp_us),
+                entry,
+                "failed",
+                Reason.INTERNAL,
+            )
+        made = _made(record) if isinstance(record, Completion) else {"cache": _no_cache(record.head)}
+        return self._end(
+            event.key, status="failed", reason=Reason.INTERNAL, **_carried(record, entry, record.verdicts), **made
+        )
+
+    def _end(
+        self,
+        key: str,
+        *,
+        head: RequestHead,
+        run: int,
+        received_at: int,
+        trail: tuple[TrailEntry, ...],
+        status: Status,
+        reason: Reason | None,
+        output: str | None = None,
+        parsed: JsonValue = None,
+        placeholders: Placeholders = (),
+        **fields: Any,
+    ) -> Step:
+        ended_at = max(received_at, self._clock.now_us())
+        provenance = self._signer.sign(
+            tenant_id=head.tenant_id,
+            request_id=head.request_id,
+            run=run,
+            status=status,
+            reason=reason,
+            output=for_service(output, parsed, placeholders)[0],
+            policy_version=self._policy_version,
+            prompt=fields.get("prompt"),
+            provider=fields.get("provider"),
+            model=fields.get("model"),
+        )
+        outcome = Outcome(
+            head=head,
+            run=run,
+            received_at=received_at,
+            ended_at=ended_at,
+            status=status,
+            reason=reason,
+            output=output,
+            parsed=parsed,
+            trail=trail,
+            timings=Timings(
+                total_us=ended_at - received_at,
+                stages_us={entry.stage: entry.duration_us for entry in trail},
+            ),
+            provenance=provenance,
+            **fields,
+        )
+        return conclude(key, outcome, placeholders)
+
+
+def conclude(key: str, outcome: Outcome, placeholders: Placeholders) -> Step:
+    """The outcome, which decides, and the response that follows from it; equal however often it is asked for."""
+    output, parsed = for_service(outcome.output, outcome.parsed, placeholders)
+    response = Response(
+        request_id=outcome.head.request_id,
+        tenant_id=outcome.head.tenant_id,
+        run=outcome.run,
+        status=outcome.status,
+        reason=outcome.reason,
+        retry_after_us=outcome.retry_after_us,
+        degraded=outcome.degraded,
+        output=output,
+        parsed=parsed,
+        model=outcome.model,
+        provider=outcome.provider,
+        usage=outcome.usage,
+        cost_nusd=outcome.cost_nusd,
+        price_version=outcome.price_version,
+        cache=outcome.cache,
+        verdicts=outcome.verdicts,
+        timings=outcome.timings,
+        provenance=outcome.provenance,
+    )
+    return [Out("outcomes", key, outcome), Out("responses", key, response)]
+
+
+def for_service(output: str | None, parsed: JsonValue, placeholders: Placeholders) -> tuple[str | None, JsonValue]:
+    """Output and parsed value with the asker's own data in place of the placeholders.
+
+    In JSON the data goes into the parsed strings and the text is written anew, so that a quote in it breaks nothing.
+    """
+    if output is None or not placeholders:
+        return output, parsed
+    if parsed is None:
+        return put_back(output, placeholders), None
+    restored = _put_back_json(parsed, placeholders)
+    return to_json(restored).decode(), restored
+
+
+def _put_back_json(value: JsonValue, placeholders: Placeholders) -> JsonValue:
+    if isinstance(value, str):
+        return put_back(value, placeholders)
+    if isinstance(value, list):
+        return [_put_back_json(item, placeholders) for item in value]
+    if isinstance(value, dict):
+        return {put_back(name, placeholders): _put_back_json(item, placeholders) for name, item in value.items()}
+    return value
+
+
+def _carried(record: Carried, entry: TrailEntry, verdicts: tuple[Verdict, ...]) -> Mapping[str, Any]:
+    fields: dict[str, Any] = {
+        "head": record.head,
+        "run": record.run,
+        "received_at": record.received_at,
+        "trail": (*record.trail, entry),
+        "verdicts": verdicts,
+    }
+    if isinstance(record, Guarded):
+        fields |= {
+            "prompt": record.prompt,
+            "messages": record.ask.messages,
+            "input_tokens": record.input_tokens,
+            "fingerprint": record.fingerprint,
+            "reservation": record.reservation,
+        }
+    return fields
+
+
+def _made(completion: Completion) -> Mapping[str, Any]:
+    names = (
+        "source", "degraded", "provider", "model", "finish_reason", "calls", "usage", "cost_nusd", "price_version", "cache"
+    )  # fmt: skip
+    return {name: getattr(completion, name) for name in names}
+
+
+def _no_cache(head: RequestHead) -> CacheUse:
+    return CacheUse(status="off" if head.cache == "off" else "miss")

@@ -1,0 +1,230 @@
+"""guard: what may go to a model, and in which words.
+
+Bounds, unicode tricks, secrets, personal data and injection are checked by `streamguard.checks`; what passes is rendered
+from a prompt template, with everything that users and documents say behind fences.
+"""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from streamguard.cache.exact import fingerprint
+from streamguard.checks.chain import InputChain
+from streamguard.checks.contract import ChainResult, Role
+from streamguard.checks.tokens import count_messages
+from streamguard.clock import Clock
+from streamguard.config import Candidate, Limits
+from streamguard.errors import StreamguardError
+from streamguard.events.base import Record
+from streamguard.events.outcome import Outcome
+from streamguard.events.reason import Reason
+from streamguard.events.request import Document, Message, Request
+from streamguard.events.stages import Admitted, Ask, Guarded, PromptUsed
+from streamguard.prompts.errors import UnknownPrompt
+from streamguard.prompts.registry import PromptBook, Template
+from streamguard.prompts.rendering import Rendered, render
+from streamguard.prompts.trimming import trim
+from streamguard.stages.contract import Event, Out, Step
+from streamguard.stages.ending import Ending, conclude
+from streamguard.stages.watch import Watch
+
+
+class CheckFailed(StreamguardError):
+    """A check could not be made, so the request must not go on. `code` names the check."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """The request's texts after the checks, sorted back to where they came from."""
+
+    messages: tuple[Message, ...]
+    variables: Mapping[str, str]
+    documents: tuple[Document, ...]
+
+
+class Epochs:
+    """Tells records of an owner of the journal that had been replaced already when it wrote them.
+
+    A record is void when one of a newer epoch of the same journal partition lies before it in the same partition of
+    `admitted`. Records may be asked about in any order; only what was asked about is known.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[int, int], dict[int, int]] = {}
+
+    def void(self, partition: int, offset: int, journal_partition: int, epoch: int) -> bool:
+        """Enter the record at `offset`, and tell whether it is void."""
+        first = self._first.setdefault((partition, journal_partition), {})
+        first[epoch] = min(offset, first.get(epoch, offset))
+        return any(newer > epoch and at < offset for newer, at in first.items())
+
+
+class Guard:
+    """The stage. `routes` as configured: which models may answer is part of the question's fingerprint."""
+
+    def __init__(
+        self,
+        *,
+        chain: InputChain,
+        prompts: PromptBook,
+        default_prompt: str,
+        routes: Mapping[str, Sequence[Candidate]],
+        limits: Limits,
+        policy_version: str,
+        key: bytes,
+        ending: Ending,
+        clock: Clock,
+    ) -> None:
+        self._chain = chain
+        self._prompts = prompts
+        self._default_prompt = default_prompt
+        self._routes = {name: [(c.provider, c.model) for c in candidates] for name, candidates in routes.items()}
+        self._limits = limits
+        self._policy_version = policy_version
+        self._key = key
+        self._fingerprint_key = hmac.digest(key, b"streamguard/fingerprint", "sha256")
+        self._ending = ending
+        self._clock = clock
+        self._epochs = Epochs()
+
+    async def run(self, event: Event[Admitted], found: Record | None) -> Step:
+        """What to look up, or the refusal; nothing for a record that a replaced owner wrote.
+
+        Raises `CheckFailed` when a check could not be made: safety fails closed.
+        """
+        decision = event.record.decision
+        if isinstance(found, Guarded):
+            return [Out("guarded", event.key, found)]
+        if isinstance(found, Outcome):
+            return conclude(event.key, found, ())
+        if self._epochs.void(event.partition, event.offset, decision.partition, decision.epoch):
+            return []
+        watch = Watch("guard", self._clock)
+        if decision.action == "refuse":
+            reason = decision.reason or Reason.INTERNAL
+            return self._ending.early(event, watch.entry("passed_on"), "refused", reason)
+        deadline = event.record.request.deadline
+        if deadline is not None and deadline <= watch.started_at:
+            return self._ending.early(event, watch.entry(Reason.EXPIRED), "refused", Reason.EXPIRED)
+        return self._guard(event, watch)
+
+    def _guard(self, event: Event[Admitted], watch: Watch) -> Step:
+        request = event.record.request
+        checked = self._chain.run(_subjects(request))
+        if checked.blocked is Reason.INTERNAL:
+            raise CheckFailed(checked.code)
+        if checked.blocked is not None:
+            return self._refuse(event, watch, checked.blocked, checked)
+        texts = _sorted(request, checked)
+        try:
+            template = self._template(request)
+            rendered = self._render(template, request, texts)
+        except UnknownPrompt:
+            return self._refuse(event, watch, Reason.UNKNOWN_PROMPT, checked)
+        reservation = event.record.decision.reservation
+        assert reservation is not None
+        messages = trim(rendered.messages, max_tokens=reservation.input_tokens, count=count_messages)
+        tokens = count_messages(messages)
+        if tokens > reservation.input_tokens:
+            return self._refuse(event, watch, Reason.INPUT_TOO_LONG, checked)
+        guarded = self._guarded(event, watch, checked, texts, template, rendered, messages, tokens)
+        return [Out("guarded", event.key, guarded)]
+
+    def _template(self, request: Request) -> Template:
+        prompt = request.prompt
+        return self._prompts.get(prompt.name, prompt.version) if prompt else self._prompts.get(self._default_prompt)
+
+    def _render(self, template: Template, request: Request, texts: _Texts) -> Rendered:
+        return render(
+            template,
+            messages=texts.messages,
+            variables=texts.variables if request.prompt else None,
+            documents=texts.documents,
+            key=self._key,
+            tenant_id=request.tenant_id,
+        )
+
+    def _guarded(
+        self,
+        event: Event[Admitted],
+        watch: Watch,
+        checked: ChainResult,
+        texts: _Texts,
+        template: Template,
+        rendered: Rendered,
+        messages: tuple[Message, ...],
+        tokens: int,
+    ) -> Guarded:
+        admitted, request = event.record, event.record.request
+        reservation = admitted.decision.reservation
+        assert reservation is not None
+        form = request.response_format or template.response_format
+        structured = form is not None and form.type != "text"
+        ask = Ask(
+            messages=messages,
+            route=template.route,
+            temperature=template.temperature,
+            max_output_tokens=min(reservation.output_tokens, request.max_output_tokens or template.max_output_tokens),
+            response_format=form,
+            canary=rendered.canary,
+            static_text=None if structured else template.static_text,
+        )
+        asked = texts.messages or tuple(
+            Message(role="user", content=f"{name}\n{value}") for name, value in sorted(texts.variables.items())
+        )
+        return Guarded(
+            head=request.head(),
+            run=admitted.run,
+            received_at=admitted.received_at,
+            trail=(*admitted.trail, watch.entry("pass", tokens=tokens, trimmed=len(rendered.messages) - len(messages))),
+            verdicts=checked.verdicts,
+            prompt=PromptUsed(name=template.name, version=template.version),
+            ask=ask,
+            placeholders=checked.placeholders,
+            input_tokens=tokens,
+            fingerprint=fingerprint(
+                key=self._fingerprint_key,
+                tenant_id=request.tenant_id,
+                prompt_name=template.name,
+                prompt_version=template.version,
+                messages=asked,
+                documents=texts.documents,
+                route=self._routes.get(template.route, ()),
+                temperature=template.temperature,
+                max_output_tokens=ask.max_output_tokens,
+                response_format=form,
+                actions=request.actions,
+                policy_version=self._policy_version,
+            ),
+            reservation=reservation,
+            policy_version=self._policy_version,
+        )
+
+    def _refuse(self, event: Event[Admitted], watch: Watch, reason: Reason, checked: ChainResult) -> Step:
+        entry = watch.entry(reason, check=checked.code or None)
+        return self._ending.early(event, entry, "refused", reason, checked.verdicts)
+
+
+def _subjects(request: Request) -> list[tuple[str, Role]]:
+    """Every text of the request, in a fixed order that `_sorted` undoes."""
+    subjects: list[tuple[str, Role]] = [(message.content, message.role) for message in request.messages or ()]
+    if request.prompt:
+        subjects += [(value, "variable") for _, value in sorted(request.prompt.variables.items())]
+    for document in request.context:
+        subjects += [(document.title or "", "document"), (document.text, "document")]
+    return subjects
+
+
+def _sorted(request: Request, checked: ChainResult) -> _Texts:
+    texts = iter(checked.texts)
+    messages = tuple(Message(role=message.role, content=next(texts)) for message in request.messages or ())
+    names = sorted(request.prompt.variables) if request.prompt else []
+    variables = {name: next(texts) for name in names}
+    documents = tuple(
+        Document(id=document.id, title=next(texts) or None, text=next(texts)) for document in request.context
+    )
+    return _Texts(messages, variables, documents)

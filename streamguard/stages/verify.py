@@ -1,0 +1,82 @@
+"""verify: is this an answer that may be given? Today's output policy holds for every answer, a cached one too.
+
+In order: the form asked for; the actions it wants; then the checks of `streamguard.checks` over its text. What passes
+gets the asker's own data back in place of the placeholders, and is signed.
+"""
+
+from pydantic import JsonValue
+from pydantic_core import to_json
+
+from streamguard.answers.actions import action_problem
+from streamguard.answers.structure import structure
+from streamguard.checks.chain import OutputChain
+from streamguard.clock import Clock
+from streamguard.events.base import Record
+from streamguard.events.outcome import Outcome, Status
+from streamguard.events.reason import Reason
+from streamguard.events.stages import Completion
+from streamguard.events.trail import Verdict
+from streamguard.stages.contract import Event, Step
+from streamguard.stages.ending import Ending, conclude
+from streamguard.stages.guard import CheckFailed
+from streamguard.stages.watch import Watch
+
+
+class Verify:
+    """The stage."""
+
+    def __init__(self, chain: OutputChain, ending: Ending, clock: Clock) -> None:
+        self._chain = chain
+        self._ending = ending
+        self._clock = clock
+
+    async def run(self, event: Event[Completion], found: Record | None) -> Step:
+        """The outcome and its response. Raises `CheckFailed` when a check could not be made: safety fails closed."""
+        if isinstance(found, Outcome):
+            return conclude(event.key, found, event.record.placeholders)
+        watch = Watch("verify", self._clock)
+        completion = event.record
+        if completion.output is None:
+            reason = completion.failure or Reason.PROVIDERS_EXHAUSTED
+            return self._end(event, watch, "failed", reason)
+        form = completion.ask.response_format
+        structured = structure(completion.output, form)
+        if structured.error is not None:
+            return self._end(event, watch, "failed", Reason.INVALID_OUTPUT)
+        if (reason := action_problem(structured.value, completion.head.actions)) is not None:
+            return self._end(event, watch, "refused", reason)
+        is_json = form is not None and form.type != "text"
+        text = to_json(structured.value).decode() if is_json else completion.output
+        checked = self._chain.run(text, placeholders=completion.placeholders, ask=completion.ask)
+        if checked.blocked is Reason.INTERNAL:
+            raise CheckFailed(checked.code)
+        if checked.blocked is not None:
+            return self._end(event, watch, "refused", checked.blocked, verdicts=checked.verdicts, check=checked.code)
+        value = structured.value
+        if is_json and checked.text != text:  # a check took something out of it; what is left must still fit
+            again = structure(checked.text, form)
+            if again.error is not None:
+                return self._end(event, watch, "failed", Reason.INVALID_OUTPUT, verdicts=checked.verdicts)
+            value = again.value
+        return self._end(
+            event, watch, "answered", None, output=checked.text, parsed=value, verdicts=checked.verdicts,
+            repaired=structured.repaired or None,
+        )  # fmt: skip
+
+    def _end(
+        self,
+        event: Event[Completion],
+        watch: Watch,
+        status: Status,
+        reason: Reason | None,
+        *,
+        output: str | None = None,
+        parsed: JsonValue = None,
+        verdicts: tuple[Verdict, ...] = (),
+        check: str | None = None,
+        repaired: bool | None = None,
+    ) -> Step:
+        entry = watch.entry(reason or status, check=check, repaired=repaired)
+        return self._ending.completed(
+            event, entry, status, reason, output=output, parsed=parsed, verdicts=(*event.record.verdicts, *verdicts)
+        )

@@ -1,0 +1,88 @@
+"""Keeps a worker's cache equal to the topic `cache-entries`: reads all of it, then what is added."""
+
+import asyncio
+import logging
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from streamguard.cache.exact import ExactCache
+from streamguard.clock import Clock
+from streamguard.errors import InvalidRecord, StreamguardError
+from streamguard.events.codec import decode
+from streamguard.events.stages import CacheEntry
+
+log = logging.getLogger(__name__)
+
+
+class CacheTopicMissing(StreamguardError):
+    """The topic of cache entries is not on the cluster."""
+
+
+class CacheFeed:
+    """Background of the lookup stage (`streamguard.stream.hosting.Background`): it is ready once everything that stood in
+    the topic at the start is in the cache."""
+
+    def __init__(self, brokers: str, topic: str, cache: ExactCache, clock: Clock) -> None:
+        self._topic = topic
+        self._cache = cache
+        self._clock = clock
+        self._reader = AIOKafkaConsumer(
+            bootstrap_servers=brokers,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=500,
+            metadata_max_age_ms=30_000,
+        )
+
+    async def __call__(self, ready: asyncio.Event, stop: asyncio.Event) -> None:
+        """Until `stop`. A broker that is away is waited for: an old cache only saves less."""
+        await self._reader.start()
+        try:
+            places = await self._places()
+            ends = await self._reader.end_offsets(places)
+            self._reader.assign(places)
+            await self._reader.seek_to_beginning(*places)
+            while not stop.is_set():
+                try:
+                    batch = await self._reader.getmany(timeout_ms=500, max_records=2000)
+                except KafkaError as error:
+                    log.warning("cache feed interrupted", extra={"error": type(error).__name__})
+                    await self._clock.sleep(1)
+                    continue
+                for records in batch.values():
+                    for record in records:
+                        self._enter(record)
+                if not ready.is_set() and await self._reached(ends):
+                    ready.set()
+        finally:
+            await self._reader.stop()
+
+    async def _places(self) -> list[TopicPartition]:
+        await self._reader.topics()  # asks the cluster
+        numbers = self._reader.partitions_for_topic(self._topic)
+        if not numbers:
+            raise CacheTopicMissing(f"the topic {self._topic!r} is missing; create the topics first")
+        return [TopicPartition(self._topic, number) for number in sorted(numbers)]
+
+    async def _reached(self, ends: dict[TopicPartition, int]) -> bool:
+        for place, end in ends.items():
+            if await self._reader.position(place) < end:
+                return False
+        return True
+
+    def _enter(self, record: Any) -> None:
+        fingerprint = (record.key or b"").decode("ascii", "replace")
+        if record.value is None:
+            self._cache.put(fingerprint, None, 0)
+            return
+        try:
+            entry = decode(CacheEntry, record.value)
+        except InvalidRecord as error:
+            log.warning(
+                "cache entry passed over",
+                extra={"code": error.code, "offset": record.offset},
+            )
+            return
+        self._cache.put(fingerprint, entry, len(record.value))

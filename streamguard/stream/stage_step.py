@@ -1,0 +1,159 @@
+"""Between a stage, which knows records, and its intake, which knows bytes."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from streamguard import metrics
+from streamguard.errors import InvalidRecord, ProviderError, StreamguardError
+from streamguard.events.base import Record
+from streamguard.events.booked import JournalEntry
+from streamguard.events.codec import RECORDS, decode, encode, schema_name
+from streamguard.events.request import Request
+from streamguard.events.stages import Admitted, Carried
+from streamguard.intake.contract import Output, Received
+from streamguard.stages.contract import Event, Out, Stage, Step
+from streamguard.stream.topics import DEAD_LETTERS, Topics
+
+log = logging.getLogger(__name__)
+
+MAX_RECORD_BYTES = 1_000_000
+"""The largest value that is written; the brokers' usual limit for a batch of one is 1 MiB with headers."""
+
+Failing = Callable[[Event[Any]], Step]
+"""How a request ends that a stage could read but not handle: the outputs beside the dead letter."""
+
+
+class RecordTooLarge(StreamguardError):
+    """A step made a record that brokers refuse."""
+
+
+class StageStep:
+    """One stage as its intake sees it: a function from a received record to outputs, and one for what it cannot handle."""
+
+    def __init__(self, name: str, source: str, stage: Stage[Any], topics: Topics, failing: Failing | None) -> None:
+        record = topics[source].record
+        assert record is not None
+        self._name = name
+        self._record = RECORDS[record]
+        self._stage = stage
+        self._topics = topics
+        self._failing = failing
+        self._seconds = metrics.STAGE_SECONDS.labels(name)
+        self._done = metrics.STAGE_EVENTS.labels(name, "done")
+        self._nothing = metrics.STAGE_EVENTS.labels(name, "nothing")
+
+    async def __call__(self, record: Received, found: Mapping[str, bytes]) -> Sequence[Output]:
+        began = time.perf_counter()
+        headers = dict(record.headers)
+        event = self._event(record, headers)
+        step = await self._stage.run(event, self._found(found))
+        outputs = self._outputs(step, event, headers)
+        self._seconds.observe(time.perf_counter() - began)
+        (self._done if outputs else self._nothing).inc()
+        return outputs
+
+    def bury(self, record: Received, error: BaseException, found: Mapping[str, bytes]) -> Sequence[Output]:
+        """The bytes and headers as they came go to the dead letters; a request that can be named ends there too.
+
+        Raises the error itself where the stage has no way to end a request (settle): it must not lose what happened.
+        """
+        code = error_code(error)
+        log.error(
+            "event buried", extra={"stage": self._name, "code": code, "src": record.src, "error": type(error).__name__}
+        )
+        headers = dict(record.headers)
+        outputs: list[Output] = []
+        if not isinstance(error, InvalidRecord):
+            if self._failing is None:
+                raise error
+            event = self._event(record, headers)
+            outputs = self._outputs(self._failing(event), event, headers)
+        metrics.STAGE_EVENTS.labels(self._name, "buried").inc()
+        metrics.DEAD_LETTERS.labels(self._name, code).inc()
+        return [dead_letter(self._topics, self._name, record, code), *outputs]
+
+    def _event(self, record: Received, headers: Mapping[str, bytes]) -> Event[Any]:
+        return Event(
+            record=decode(self._record, record.value, _text(headers.get("schema"))),
+            key=_text(record.key) or "",
+            src=record.src,
+            partition=record.partition,
+            offset=record.offset,
+            timestamp_us=record.timestamp * 1000,
+            size=len(record.value or b""),
+            trace_id=trace_id(headers),
+            placed="placed" in headers,
+        )
+
+    def _found(self, found: Mapping[str, bytes]) -> Record | None:
+        """The first output that exists: the deciding one, since it is acknowledged before the others are sent."""
+        for full, value in found.items():
+            record = self._topics[self._topics.plain(full)].record
+            if record is not None and value:
+                return decode(RECORDS[record], value)
+        return None
+
+    def _outputs(self, step: Step, event: Event[Any], headers: Mapping[str, bytes]) -> list[Output]:
+        trace = headers.get("traceparent") or _new_trace(event.src)
+        deadline = _deadline(event.record)
+        return [self._output(out, trace, deadline) for out in step]
+
+    def _output(self, out: Out, trace: bytes, deadline: int | None) -> Output:
+        headers: list[tuple[str, bytes]] = [("traceparent", trace)]
+        if deadline is not None:
+            headers.append(("deadline", str(deadline).encode()))
+        if out.placed:
+            headers.append(("placed", b"1"))
+        value = None
+        if out.record is not None:
+            headers.append(("schema", schema_name(type(out.record)).encode()))
+            if isinstance(out.record, JournalEntry | Admitted) and out.record.decision is not None:
+                headers.append(("epoch", str(out.record.decision.epoch).encode()))
+            value = encode(out.record)
+            if len(value) > MAX_RECORD_BYTES:
+                raise RecordTooLarge(f"{out.topic}: {len(value)} bytes, at most {MAX_RECORD_BYTES} are written")
+        return Output(self._topics.full(out.topic), out.key.encode(), value, tuple(headers), out.partition)
+
+
+def dead_letter(topics: Topics, stage: str, record: Received, code: str) -> Output:
+    """The record as it came, with what was wrong (`dlq.code`), who found it (`dlq.stage`) and where it lay (`dlq.at`).
+
+    Its own `src` and `of` headers are kept under `dlq.src` and `dlq.of`: those names are the intake's.
+    """
+    kept = tuple((f"dlq.{name}" if name in ("src", "of") else name, value) for name, value in record.headers)
+    said = (("dlq.code", code.encode()), ("dlq.stage", stage.encode()), ("dlq.at", record.src.encode()))
+    return Output(topics.full(DEAD_LETTERS), record.key, record.value, (*kept, *said))
+
+
+def error_code(error: BaseException) -> str:
+    """A stable word for an error: its own code where it has one, else the name of its class."""
+    return error.code if isinstance(error, InvalidRecord | ProviderError) else type(error).__name__
+
+
+def trace_id(headers: Mapping[str, bytes]) -> str | None:
+    """The trace id (32 hex digits) of a W3C `traceparent`, None where there is none that can be read."""
+    parts = headers.get("traceparent", b"").split(b"-")
+    if len(parts) < 4 or len(parts[1]) != 32 or not all(byte in b"0123456789abcdef" for byte in parts[1]):
+        return None
+    return parts[1].decode()
+
+
+def _new_trace(src: str) -> bytes:
+    """A trace for a request that came without: derived from where it lay, so that a second run continues the same."""
+    digest = hashlib.blake2b(src.encode(), digest_size=24).hexdigest()
+    return f"00-{digest[:32]}-{digest[32:]}-01".encode()
+
+
+def _deadline(record: Record) -> int | None:
+    if isinstance(record, Request):
+        return record.deadline
+    if isinstance(record, Admitted):
+        return record.request.deadline
+    return record.head.deadline if isinstance(record, Carried) else None
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("utf-8", "replace")

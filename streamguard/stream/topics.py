@@ -1,0 +1,95 @@
+"""The topics of the line, one file each in `topics/`: what they carry, who writes and reads them, how they are kept."""
+
+import tomllib
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from streamguard.errors import ConfigError
+from streamguard.resources import resource_dir
+
+DEAD_LETTERS = "dead-letters"
+
+
+class Topic(BaseModel):
+    """One topic. `record` names the record's class (None: bytes as received); `partitions` is what a new cluster gets."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    description: str
+    key: Literal["tenant", "conversation", "fingerprint", "as received"]
+    record: str | None = None
+    partitions: int
+    cleanup: tuple[Literal["delete", "compact"], ...]
+    retention_hours: int
+    written_by: tuple[str, ...]
+    read_by: tuple[str, ...]
+
+
+class Topics:
+    """All topics by name, and their names on a cluster, which begin with the configured prefix."""
+
+    def __init__(self, topics: Sequence[Topic], prefix: str = "") -> None:
+        self._topics = {topic.name: topic for topic in topics}
+        self.prefix = prefix
+
+    @classmethod
+    def load(cls, prefix: str = "", folder: Path | None = None) -> "Topics":
+        """From the files shipped with the package. Raises `ConfigError` naming the file that is wrong."""
+        topics: list[Topic] = []
+        for file in sorted((folder or resource_dir("topics")).glob("*.toml")):
+            try:
+                topics.append(Topic.model_validate(tomllib.loads(file.read_text())))
+            except (ValidationError, tomllib.TOMLDecodeError) as error:
+                raise ConfigError(f"{file}: {error}") from None
+        return cls(topics, prefix)
+
+    def __iter__(self):
+        return iter(self._topics.values())
+
+    def __getitem__(self, name: str) -> Topic:
+        return self._topics[name]
+
+    def full(self, name: str) -> str:
+        """The name on the cluster. Raises `KeyError` for a topic that no file describes."""
+        return self.prefix + self._topics[name].name
+
+    def plain(self, full: str) -> str:
+        """The name without prefix of a topic on the cluster."""
+        return full.removeprefix(self.prefix)
+
+    async def create(self, brokers: str, *, partitions: int | None = None, replication: int = 1) -> list[str]:
+        """Create those that are missing and return their names; `partitions` overrides what the files say.
+
+        Timestamps are the broker's (`LogAppendTime`): the line orders and dates by them.
+        """
+        admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
+        await admin.start()
+        try:
+            there = set(await admin.list_topics())
+            missing = [topic for topic in self if self.full(topic.name) not in there]
+            wanted = [
+                NewTopic(
+                    name=self.full(topic.name),
+                    num_partitions=partitions or topic.partitions,
+                    replication_factor=replication,
+                    topic_configs={
+                        "cleanup.policy": ",".join(topic.cleanup),
+                        "retention.ms": str(topic.retention_hours * 3_600_000),
+                        "message.timestamp.type": "LogAppendTime",
+                    },
+                )
+                for topic in missing
+            ]
+            if wanted:
+                with suppress(TopicAlreadyExistsError):  # another process was quicker
+                    await admin.create_topics(wanted)
+            return [self.full(topic.name) for topic in missing]
+        finally:
+            await admin.close()
