@@ -1,0 +1,170 @@
+"""CPU-milliseconds of one call to a model, by way of sending it: `python -m benchmarks.provider_call [--json]`.
+
+A server in a process of its own answers after a fixed delay; the client keeps a number of calls in flight on uvloop. CPU
+is the client process's alone (user and system), so what the server needs does not count. The ways are taken in turns,
+several rounds, and the median is told: on a shared machine single rounds differ.
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import resource
+import statistics
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from multiprocessing.connection import Connection
+from typing import Any
+
+import aiohttp
+import httpx
+import orjson
+import uvloop
+from aiohttp import web
+from pydantic import SecretStr
+
+from streamguard.config import OpenAIProvider
+from streamguard.events.request import Message
+from streamguard.providers.contract import ChatRequest
+from streamguard.providers.openai import OpenAIChat
+from streamguard.providers.transport import AiohttpTransport
+
+_QUESTION = "My parcel has not arrived and the tracking page says nothing new since Monday. " * 12
+_MESSAGES = (Message(role="system", content="You help customers."), Message(role="user", content=_QUESTION))
+_BODY = orjson.dumps(
+    {"model": "m", "messages": [message.model_dump() for message in _MESSAGES], "max_tokens": 256, "temperature": 0.2}
+)
+_ANSWER = orjson.dumps(
+    {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "model": "m",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": "We look into it and come back to you. " * 20},
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {"prompt_tokens": 230, "completion_tokens": 180, "total_tokens": 410},
+    }
+)
+_HEADERS = {"authorization": "Bearer key", "content-type": "application/json", "x-request-id": "a/b/1/1"}
+_LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=200)
+
+Call = Callable[[], Awaitable[object]]
+
+
+def serve(ready: Connection, delay: float) -> None:
+    """Answer completions after `delay` seconds until the process is ended."""
+
+    async def completions(request: web.Request) -> web.Response:
+        await request.read()
+        await asyncio.sleep(delay)
+        return web.Response(body=_ANSWER, content_type="application/json")
+
+    async def run() -> None:
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", completions)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        ready.send(runner.addresses[0][1])
+        await asyncio.Event().wait()
+
+    uvloop.run(run())
+
+
+async def ways(url: str, stack: AsyncExitStack) -> dict[str, Call]:
+    """The ways of sending the same call, by name."""
+    path = f"{url}/v1/chat/completions"
+    bare_httpx = await stack.enter_async_context(httpx.AsyncClient(limits=_LIMITS))
+    via_aiohttp = await stack.enter_async_context(
+        httpx.AsyncClient(transport=AiohttpTransport(max_connections=200, connect_timeout=2.0))
+    )
+    session = await stack.enter_async_context(
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=200), cookie_jar=aiohttp.DummyCookieJar())
+    )
+    provider = OpenAIChat(
+        OpenAIProvider(name="openai", base_url=f"{url}/v1", api_key=SecretStr("key"), max_connections=200)
+    )
+    stack.push_async_callback(provider.aclose)
+    ask = ChatRequest("m", _MESSAGES, 256, "a/b/1/1", "a/b/1/1", temperature=0.2)
+
+    def by_httpx(client: httpx.AsyncClient) -> Call:
+        async def call() -> object:
+            return orjson.loads((await client.post(path, content=_BODY, headers=_HEADERS)).content)
+
+        return call
+
+    async def by_aiohttp() -> object:
+        async with session.post(path, data=_BODY, headers=_HEADERS) as response:
+            return orjson.loads(await response.read())
+
+    return {
+        "httpx": by_httpx(bare_httpx),
+        "httpx over aiohttp": by_httpx(via_aiohttp),
+        "aiohttp": by_aiohttp,
+        "OpenAIChat": lambda: provider.chat(ask, timeout=10),
+    }
+
+
+async def spend(call: Call, calls: int, in_flight: int) -> float:
+    """CPU-milliseconds of this process for each of `calls` calls, `in_flight` at once."""
+    left = iter(range(calls))
+
+    async def worker() -> None:
+        for _ in left:
+            await call()
+
+    before = _cpu()
+    await asyncio.gather(*(worker() for _ in range(in_flight)))
+    return (_cpu() - before) / calls * 1000
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+async def measure(url: str, calls: int, in_flight: int, rounds: int) -> dict[str, float]:
+    """The median over `rounds` of CPU-milliseconds a call, by way."""
+    async with AsyncExitStack() as stack:
+        all_ways = await ways(url, stack)
+        seen: dict[str, list[float]] = {name: [] for name in all_ways}
+        for call in all_ways.values():
+            await spend(call, in_flight * 2, in_flight)
+        for _ in range(rounds):
+            for name, call in all_ways.items():
+                seen[name].append(await spend(call, calls, in_flight))
+    return {name: round(statistics.median(values), 3) for name, values in seen.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=2000, help="a way and round")
+    parser.add_argument("--in-flight", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--delay", type=float, default=0.05, help="seconds until the server answers")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    here, there = multiprocessing.Pipe()
+    context = multiprocessing.get_context("spawn")
+    server = context.Process(target=serve, args=(there, given.delay), daemon=True)
+    server.start()
+    try:
+        run: Coroutine[Any, Any, dict[str, float]] = measure(
+            f"http://127.0.0.1:{here.recv()}", given.calls, given.in_flight, given.rounds
+        )
+        results = uvloop.run(run)
+    finally:
+        server.terminate()
+        server.join()
+    if given.json:
+        print(orjson.dumps({"in_flight": given.in_flight, "cpu_ms_a_call": results}).decode())
+    else:
+        for name, value in results.items():
+            print(f"{name:20} {value:6.3f} CPU-ms a call")
+
+
+if __name__ == "__main__":
+    main()

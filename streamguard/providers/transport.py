@@ -1,0 +1,110 @@
+"""httpx over aiohttp's connections, which cost a fraction of the CPU of httpx's own (docs/decisions/0003-http-transport.md)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+
+import aiohttp
+import httpx
+
+_CHUNK = 65_536
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """Sends httpx's requests through one pooled aiohttp session, opened by the first request.
+
+    Raises httpx's exceptions only, so nobody above knows what is below. Knows HTTP/1.1, follows no redirects, keeps no
+    cookies, decodes nothing, and never repeats a request. Waiting for a free connection and connecting together may take
+    `connect_timeout` seconds; further limits are the caller's (`asyncio.timeout`): a cancelled request closes its socket.
+    """
+
+    def __init__(self, *, max_connections: int, connect_timeout: float, keepalive: float = 30.0) -> None:
+        self._max_connections = max_connections
+        self._keepalive = keepalive
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=connect_timeout)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        session = self._session or self._open()
+        content = await request.aread()
+        try:
+            response = await session.request(
+                request.method,
+                str(request.url),
+                data=content or None,
+                headers=request.headers.multi_items(),
+                allow_redirects=False,
+            )
+        except Exception as error:
+            raise _translated(error, request) from error
+        return httpx.Response(
+            response.status,
+            headers=[(name, value) for name, value in response.raw_headers],
+            stream=_Body(response, request),
+            extensions={"http_version": b"HTTP/1.1"},
+        )
+
+    async def aclose(self) -> None:
+        if self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        # opened late: aiohttp's connector binds to the running loop
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._max_connections, keepalive_timeout=self._keepalive),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout,
+            auto_decompress=False,
+            # httpx has set every header there must be
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        )
+        return self._session
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        await self.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, response: aiohttp.ClientResponse, request: httpx.Request) -> None:
+        self._response = response
+        self._request = request
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._response.content.iter_chunked(_CHUNK):
+                yield chunk
+        except GeneratorExit:
+            raise
+        except Exception as error:
+            raise _translated(error, self._request) from error
+
+    async def aclose(self) -> None:
+        # gives the connection back when the body was read to its end, and closes it otherwise
+        self._response.close() if not self._response.content.at_eof() else self._response.release()
+
+
+def _translated(error: Exception, request: httpx.Request) -> Exception:
+    """httpx's name for one of aiohttp's errors; what is none of aiohttp's comes back as it is."""
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            kind: type[httpx.RequestError] = httpx.ConnectTimeout
+        case aiohttp.ServerTimeoutError() | asyncio.TimeoutError():
+            kind = httpx.ReadTimeout
+        case aiohttp.ClientConnectorError():
+            kind = httpx.ConnectError
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError() | aiohttp.ClientResponseError():
+            kind = httpx.RemoteProtocolError
+        case aiohttp.InvalidURL():
+            kind = httpx.UnsupportedProtocol
+        case aiohttp.ClientError() | OSError():
+            kind = httpx.ReadError
+        case _:
+            return error
+    # the message stays empty: aiohttp's may quote what the server sent
+    return kind("", request=request)
