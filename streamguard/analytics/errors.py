@@ -1,0 +1,64 @@
+"""Errors of the store of outcomes.
+
+StreamguardError
+└── StoreError               the store did not do what it was asked to; `retriable` tells whether waiting may help
+    ├── StoreUnreachable     nobody answers, or too late
+    ├── StoreTooNew          it was written by a later release than this one
+    ├── MigrationChanged     a migration that was applied reads differently now
+    └── QueryError           a question that the store cannot answer; its message is for the person who asked
+"""
+
+from streamguard.errors import StreamguardError
+
+
+class StoreError(StreamguardError):
+    """The store refused or failed. `code` is a stable word such as `clickhouse_241`; never the server's own text.
+
+    The server's text can quote the data that it was given, so it stays out of logs.
+    """
+
+    def __init__(self, code: str, *, retriable: bool) -> None:
+        super().__init__(code)
+        self.code = code
+        self.retriable = retriable
+
+
+class StoreUnreachable(StoreError):
+    """Nobody answers at the store's address, or not in time."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__("unreachable", retriable=True)
+        self.url = url
+
+
+class StoreTooNew(StoreError):
+    """The store's tables were made by a later release: writing to them could lose columns. Upgrade this program."""
+
+    def __init__(self, found: int, known: int) -> None:
+        super().__init__("store_too_new", retriable=False)
+        self.found, self.known = found, known
+
+    def __str__(self) -> str:
+        return f"the store has migration {self.found:04d}, this release knows up to {self.known:04d}: upgrade it"
+
+
+class MigrationChanged(StoreError):
+    """An applied migration was edited afterwards: nobody can tell any more which tables the store has."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("migration_changed", retriable=False)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"migration {self.name} was applied and has changed since: restore it and add a new one instead"
+
+
+class QueryError(StoreError):
+    """The question is wrong or too big. `message` is the server's, on one line, for the person who asked."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, retriable=False)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
