@@ -12,7 +12,7 @@ from streamguard.intake.clients import Clients, is_retriable, partition_counts
 from streamguard.intake.committing import Committer
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Ownership
-from streamguard.intake.errors import OffsetGone, OutputsUnacknowledged, TopicsMissing
+from streamguard.intake.errors import OffsetGone, OutputsUnacknowledged, Stalled, TopicsMissing
 from streamguard.intake.marks import Place, decode, starts
 from streamguard.intake.outlet import Outlet
 from streamguard.intake.partition import InputPartition
@@ -130,9 +130,12 @@ class Assigner(ConsumerRebalanceListener):
     async def _take(self, places: Collection[Place]) -> None:
         """Until cancelled: take the partitions, then fetch from them."""
         try:
-            while True:
-                if await self._attempt(places):
-                    break
+            since = None
+            while not await self._attempt(places):
+                now = self._clock.monotonic()
+                since = now if since is None else since
+                if now - since > self._settings.stall:
+                    raise Stalled(f"partitions could not be taken for {now - since:.0f} s")
                 await self._clock.sleep(min(0.5, self._settings.session / 20))
             if self._finishing:
                 return

@@ -8,7 +8,13 @@ from typing import Any, Protocol, cast
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, PolicyViolationError, RecordListTooLargeError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    RecordListTooLargeError,
+)
 
 from streamguard.intake.contract import Received
 from streamguard.intake.settings import Settings
@@ -126,8 +132,14 @@ def generation(consumer: AIOKafkaConsumer) -> int:
 
 
 async def partition_counts(producer: AIOKafkaProducer) -> Mapping[str, int]:
-    """How many partitions each existing topic has. Unlike a look-up by name this creates none."""
-    cluster = await cast("_Client", cast("Any", producer).client).fetch_all_metadata()
+    """How many partitions each existing topic has. Unlike a look-up by name this creates none.
+
+    Raises KafkaConnectionError when no broker answers.
+    """
+    try:
+        cluster = await cast("_Client", cast("Any", producer).client).fetch_all_metadata()
+    except KafkaError as exc:  # says so in general terms that look final
+        raise KafkaConnectionError("no broker tells which topics exist") from exc
     return {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in cluster.topics()}
 
 
