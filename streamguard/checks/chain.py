@@ -1,0 +1,165 @@
+"""The chains: which checks run over a request and over an answer, in which order, and what their findings add up to.
+
+Input: `bounds` and `empty` look at all texts together. Then each text passes `unicode`, `secrets`, `injection`, `moderation`
+and `personal`, each seeing what those before it left of the text. A block does not end the chain: the texts of a refused
+request are kept too, so they must be redacted all the same.
+
+Output: `unicode`, `empty`, `prompt_leak`, `moderation`, `personal_echo`. It sees the answer with placeholders in it; they are
+put back after it (`streamguard.checks.placeholders.put_back`).
+
+A check that raises blocks (`check_error`, `internal`). A check that passes every text leaves one verdict for the request, any
+other finding leaves its own.
+"""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import replace
+
+from streamguard.checks import bounds, empty
+from streamguard.checks.contract import PASS, ChainResult, Check, CheckPolicy, Direction, Finding, Subject
+from streamguard.checks.echo import PersonalEcho
+from streamguard.checks.injection import Injection
+from streamguard.checks.moderation import Moderation
+from streamguard.checks.personal import RedactPersonal
+from streamguard.checks.placeholders import PlaceholderMap
+from streamguard.checks.prompt_leak import PromptLeak
+from streamguard.checks.secrets import Secrets
+from streamguard.checks.unicode import UnicodeTricks
+from streamguard.events.reason import Reason
+from streamguard.events.stages import Placeholder
+from streamguard.events.trail import Verdict
+
+CHECK_ERROR = "check_error"
+_FAILED = Finding(action="block", code=CHECK_ERROR, reason=Reason.INTERNAL)
+
+
+class InputChain:
+    """Checks what is asked. Holds compiled rules: build one and use it for all requests."""
+
+    def __init__(self, policy: CheckPolicy, *, extra: Sequence[Check] = ()) -> None:
+        """`extra` checks run before personal data is taken out, and see it."""
+        self._policy = policy
+        self._checks: tuple[Check, ...] = (UnicodeTricks(), Secrets(), Injection(policy), Moderation(), *extra)
+
+    def run(self, texts: Sequence[Subject]) -> ChainResult:
+        """Check all texts of one request: its messages or variables, and its documents. Never raises."""
+        story = _Story(self._policy, "input", texts)
+        if story.tell(bounds.NAME, bounds.within_bounds(texts, self._policy.max_characters)):
+            return story.end(("",) * len(texts))
+        found = PlaceholderMap()
+        checks = (*self._checks, RedactPersonal(found))
+        subjects = tuple(story.through(checks, subject, place) for place, subject in enumerate(texts))
+        story.tell(empty.NAME, empty.something_asked(subjects))
+        redacted = found.sweep([subject.text for subject in subjects])
+        return story.end(redacted, found.placeholders())
+
+
+class OutputChain:
+    """Checks an answer. Build one and use it for all."""
+
+    def __init__(self, policy: CheckPolicy, *, extra: Sequence[Check] = ()) -> None:
+        """`extra` checks run before foreign personal data is masked."""
+        self._policy = policy
+        self._first: tuple[Check, ...] = (UnicodeTricks(), empty.EmptyAnswer())
+        self._extra = (Moderation(), *extra)
+
+    def run(
+        self,
+        output: str,
+        *,
+        placeholders: Sequence[Placeholder] = (),
+        system_text: str = "",
+        canary: str | None = None,
+    ) -> ChainResult:
+        """Check an answer that still has its placeholders. Never raises.
+
+        `placeholders` are the asker's, `system_text` the instructions as sent, `canary` the one that stands in them. A blocked
+        answer's text is empty when a check failed; otherwise it is there, for people who review it.
+        """
+        subject = Subject(output, "assistant", "output")
+        story = _Story(self._policy, "output", (subject,))
+        checks = (
+            *self._first,
+            PromptLeak(system_text, canary),
+            *self._extra,
+            PersonalEcho(placeholders, system_text),
+        )
+        return story.end((story.through(checks, subject, 0).text,), tuple(placeholders))
+
+
+class _Story:
+    """The verdicts of one run, while it runs."""
+
+    def __init__(self, policy: CheckPolicy, direction: Direction, subjects: Sequence[Subject]) -> None:
+        self._policy = policy
+        self._direction: Direction = direction
+        self._hashes = [_keyed(policy.key, subject.text) for subject in subjects]
+        self._together = self._hashes[0] if len(self._hashes) == 1 else _keyed(policy.key, "".join(self._hashes))
+        self._verdicts: list[Verdict] = []
+        self._passed: dict[str, float | None] = {}
+        self._blocked: Reason | None = None
+        self._code = ""
+        self._unread = False
+
+    def through(self, checks: Sequence[Check], subject: Subject, place: int) -> Subject:
+        """The subject as the checks left it."""
+        for check in checks:
+            try:
+                finding = check.inspect(subject)
+            except Exception:  # noqa: BLE001  # whatever it is, an unchecked text must not go on, and its message may hold text
+                finding = _FAILED
+                self._unread = True
+            self.tell(check.name, finding, place)
+            if finding.text is not None:
+                subject = replace(subject, text=finding.text)
+        return subject
+
+    def tell(self, check: str, finding: Finding, place: int | None = None) -> bool:
+        """Record a finding about the text at `place`, or about all together. True when it blocks."""
+        if finding.action == "pass":
+            before = self._passed.get(check)
+            self._passed[check] = finding.score if before is None else max(before, finding.score or 0.0)
+            return False
+        self._verdicts.append(
+            Verdict(
+                check=check,
+                direction=self._direction,
+                action=finding.action,
+                code=finding.code,
+                spans=finding.spans,
+                score=finding.score,
+                policy_version=self._policy.version,
+                content_hash=self._together if place is None else self._hashes[place],
+            )
+        )
+        blocks = finding.action == "block"
+        if blocks and self._blocked is None:
+            self._blocked = finding.reason or Reason.INTERNAL
+            self._code = finding.code
+        return blocks
+
+    def end(self, texts: Sequence[str], placeholders: tuple[Placeholder, ...] = ()) -> ChainResult:
+        spoke = {verdict.check for verdict in self._verdicts}
+        passed = tuple(
+            Verdict(
+                check=check,
+                direction=self._direction,
+                action=PASS.action,
+                score=score,
+                policy_version=self._policy.version,
+                content_hash=self._together,
+            )
+            for check, score in self._passed.items()
+            if check not in spoke
+        )
+        return ChainResult(
+            texts=("",) * len(texts) if self._unread else tuple(texts),
+            verdicts=(*self._verdicts, *passed),
+            placeholders=() if self._unread else placeholders,
+            blocked=self._blocked,
+            code=self._code,
+        )
+
+
+def _keyed(key: bytes, text: str) -> str:
+    return hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]

@@ -1,0 +1,46 @@
+"""Personal data in an answer that is not the asker's: masked. It came out of training, a document or an invention."""
+
+from collections.abc import Iterable
+
+from streamguard.checks.contract import PASS, Finding, Subject
+from streamguard.checks.detectors import TooMuchFound, personal_data
+from streamguard.events.reason import Reason
+from streamguard.events.stages import Placeholder
+from streamguard.events.trail import Span
+
+MASK = "[removed]"
+_LISTED = 64
+
+
+class PersonalEcho:
+    """Masks personal data, except the asker's own and what the service's instructions say themselves (its hotline)."""
+
+    name = "personal_echo"
+
+    def __init__(self, placeholders: Iterable[Placeholder], system_text: str) -> None:
+        self._own = {placeholder.value for placeholder in placeholders}
+        self._system_text = system_text
+
+    def inspect(self, subject: Subject) -> Finding:
+        text = subject.text
+        try:
+            data = personal_data(text)
+        except TooMuchFound:
+            return Finding(action="block", code="too_much_personal", reason=Reason.UNSAFE_OUTPUT, text="")
+        foreign = [datum for datum in data if not self._known(text[datum.start : datum.end])]
+        if not foreign:
+            return PASS
+        parts: list[str] = []
+        position = 0
+        for datum in foreign:
+            parts += (text[position : datum.start], MASK)
+            position = datum.end
+        return Finding(
+            action="transform",
+            code="personal_echo",
+            spans=tuple(Span(kind=datum.kind.lower(), start=datum.start, end=datum.end) for datum in foreign[:_LISTED]),
+            text="".join((*parts, text[position:])),
+        )
+
+    def _known(self, value: str) -> bool:
+        return value in self._own or value in self._system_text

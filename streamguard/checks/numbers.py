@@ -1,0 +1,123 @@
+"""Runs of digits: which of them are cards, social security numbers or telephones."""
+
+import re
+from collections.abc import Iterator
+
+import phonenumbers
+
+from streamguard.checks.matching import Pattern
+
+_RUN = Pattern(r"(?:^|[^\w+.,])(\+?[(]?[0-9](?:[ \t().\-/]{0,3}[0-9]){6,29})", group=1)
+_CHUNK = re.compile(r"[+(]*[0-9][0-9().\-/]*")
+_DIGITS = re.compile(r"[^0-9]")
+
+_CARD_PREFIX = re.compile(r"(?:3(?:0|[4-9])|4|5|6|2[2-7]|1800|2131)")
+_CARD_FORM = re.compile(r"\d{12,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{4,5}")
+_SSN_FORM = re.compile(r"(\d{3})-(\d{2})-(\d{4})")
+
+_CUE = re.compile(
+    r"(?:phone|tel|call|mobile|cell|fax|whatsapp|sms|text me|ring|reach|dial|contact"
+    r"|telefon|handy|rufnummer|anruf|ruf|erreich|telephone|appel|portable|llam|movil|móvil|teléfono|téléphone)",
+    re.IGNORECASE,
+)
+_CUE_REACH = 32
+"""How many characters before a number a word may stand that makes it a telephone's."""
+_NORTH_AMERICAN = re.compile(r"(?:1[-. ])?\(?[2-9]\d{2}\)?[-. ]{1,2}\d{3}[-. ]\d{4}")
+_TOLL_FREE = re.compile(r"(?:\+?1[-. ]?)?\(?8(?:00|33|44|55|66|77|88)\)?[-. ]")
+_DATE = re.compile(r"(?:19|20)\d{2}[-./]\d{1,2}[-./]\d{1,2}\b|\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d{2}\b")
+_REGIONS = ("GB", "DE", "FR", "IT", "AT", "CH", "NL", "ES", "AU", "SE")
+
+_VALIDATED = 200
+"""So many numbers of one text are looked at closely; after that each run of seven digits counts as a telephone's."""
+
+
+class Numbers:
+    """The numbers of one text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._left = _VALIDATED
+
+    def found(self) -> Iterator[tuple[str, int, int]]:
+        """`(kind, start, end)` of cards, social security numbers and telephones, in order."""
+        for start, end in _RUN.spans(self._text):
+            if end < len(self._text) and self._text[end].isalnum():
+                continue
+            yield from self._within(start, end)
+
+    def _within(self, start: int, end: int) -> Iterator[tuple[str, int, int]]:
+        """Numbers that follow each other run together: the longest piece that is something is taken, from the left."""
+        if (kind := self._kind(start, end)) is not None:
+            yield kind, start, end
+            return
+        chunks = [match.span() for match in _CHUNK.finditer(self._text, start, end)]
+        first = 0
+        while first < len(chunks):
+            for last in range(len(chunks) - 1, first - 1, -1):
+                piece = chunks[first][0], chunks[last][1]
+                if piece != (start, end) and (kind := self._kind(*piece)) is not None:
+                    yield kind, *piece
+                    first = last
+                    break
+            first += 1
+
+    def _kind(self, start: int, end: int) -> str | None:
+        written = self._text[start:end]
+        digits = _DIGITS.sub("", written)
+        if len(digits) < 7:
+            return None
+        if self._left <= 0:
+            return "PHONE"
+        if 12 <= len(digits) <= 19 and _is_card(written, digits):
+            return "CARD"
+        if (match := _SSN_FORM.fullmatch(written)) and _is_ssn(*match.groups()):
+            return "SSN"
+        if len(digits) <= 15 and not _DATE.match(written) and not _TOLL_FREE.match(written):
+            self._left -= 1
+            if self._is_phone(written, digits, start):
+                return "PHONE"
+        return None
+
+    def _is_phone(self, written: str, digits: str, start: int) -> bool:
+        if written.startswith("+"):
+            return _possible("+" + digits)
+        if _CUE.search(self._text, max(0, start - _CUE_REACH), start):
+            return True
+        if digits.startswith("00") and len(digits) >= 11:
+            return _possible("+" + digits[2:])
+        if _NORTH_AMERICAN.fullmatch(written):
+            return True
+        if not 9 <= len(digits) <= 12 or not (written.startswith("0") or written.startswith("(0")):
+            return False
+        return any(_valid(digits, region) for region in _REGIONS)
+
+
+def _is_card(written: str, digits: str) -> bool:
+    return bool(_CARD_FORM.fullmatch(written) and _CARD_PREFIX.match(digits)) and luhn(digits)
+
+
+def luhn(digits: str) -> bool:
+    """Whether the check digit at the end of `digits` is right."""
+    total = 0
+    for position, digit in enumerate(reversed(digits)):
+        value = int(digit) * (1 + position % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def _is_ssn(area: str, group: str, serial: str) -> bool:
+    return area not in ("000", "666") and area[0] != "9" and group != "00" and serial != "0000"
+
+
+def _possible(international: str) -> bool:
+    try:
+        return phonenumbers.is_possible_number(phonenumbers.parse(international, None))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def _valid(digits: str, region: str) -> bool:
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(digits, region))
+    except phonenumbers.NumberParseException:
+        return False

@@ -1,0 +1,50 @@
+"""Personal data in what is asked: replaced by placeholders, so that no model, log or cache sees it."""
+
+from streamguard.checks.contract import PASS, Finding, Subject
+from streamguard.checks.detectors import Datum, TooMuchFound, personal_data
+from streamguard.checks.matching import Pattern
+from streamguard.checks.placeholders import LITERAL, LOOKALIKE, PlaceholderMap
+from streamguard.events.reason import Reason
+from streamguard.events.trail import Span
+
+_LOOKALIKE = Pattern(LOOKALIKE)
+_LISTED = 64
+
+
+class RedactPersonal:
+    """Puts placeholders for personal data. Made anew for each request: equal values share a token over all its texts."""
+
+    name = "personal"
+
+    def __init__(self, found: PlaceholderMap) -> None:
+        self._found = found
+
+    def inspect(self, subject: Subject) -> Finding:
+        text = subject.text
+        try:
+            data = personal_data(text)
+        except TooMuchFound:
+            return Finding(action="block", code="too_much_personal", reason=Reason.INPUT_TOO_LONG, text="")
+        if "[" in text or "［" in text:
+            literals = [Datum(LITERAL, *span) for span in _LOOKALIKE.spans(text)]
+            inside = [(literal.start, literal.end) for literal in literals]
+            data = sorted(
+                [*literals, *(datum for datum in data if not any(s <= datum.start < e for s, e in inside))],
+                key=lambda datum: datum.start,
+            )
+        if not data:
+            return PASS
+        parts: list[str] = []
+        position = 0
+        for datum in data:
+            parts += (
+                text[position : datum.start],
+                self._found.token(datum.kind, text[datum.start : datum.end]),
+            )
+            position = datum.end
+        return Finding(
+            action="transform",
+            code="personal_data" if any(datum.kind != LITERAL for datum in data) else "placeholder_lookalike",
+            spans=tuple(Span(kind=datum.kind.lower(), start=datum.start, end=datum.end) for datum in data[:_LISTED]),
+            text="".join((*parts, text[position:])),
+        )
