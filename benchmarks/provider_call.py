@@ -22,10 +22,10 @@ import uvloop
 from aiohttp import web
 from pydantic import SecretStr
 
-from streamguard.config import OpenAIProvider
+from streamguard.config import OpenAIProvider as OpenAISettings
 from streamguard.events.request import Message
 from streamguard.providers.contract import ChatRequest
-from streamguard.providers.openai import OpenAIChat
+from streamguard.providers.openai import OpenAIProvider
 from streamguard.providers.transport import AiohttpTransport
 
 _QUESTION = "My parcel has not arrived and the tracking page says nothing new since Monday. " * 12
@@ -84,8 +84,8 @@ async def ways(url: str, stack: AsyncExitStack) -> dict[str, Call]:
     session = await stack.enter_async_context(
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=200), cookie_jar=aiohttp.DummyCookieJar())
     )
-    provider = OpenAIChat(
-        OpenAIProvider(name="openai", base_url=f"{url}/v1", api_key=SecretStr("key"), max_connections=200)
+    provider = OpenAIProvider(
+        OpenAISettings(name="openai", base_url=f"{url}/v1", api_key=SecretStr("key"), max_connections=200)
     )
     stack.push_async_callback(provider.aclose)
     ask = ChatRequest("m", _MESSAGES, 256, "a/b/1/1", "a/b/1/1", temperature=0.2)
@@ -104,7 +104,7 @@ async def ways(url: str, stack: AsyncExitStack) -> dict[str, Call]:
         "httpx": by_httpx(bare_httpx),
         "httpx over aiohttp": by_httpx(via_aiohttp),
         "aiohttp": by_aiohttp,
-        "OpenAIChat": lambda: provider.chat(ask, timeout=10),
+        "OpenAIProvider": lambda: provider.chat(ask, timeout=10),
     }
 
 

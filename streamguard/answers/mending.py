@@ -12,6 +12,7 @@ _SPACE = re.compile(r"\s*")
 _PLAIN = re.compile(r"[^\"'\\\x00-\x1f“”‘’]+")
 _BARE = re.compile(r"[^\s,:{}\[\]\"'“”‘’]+(?:[ \t]+[^\s,:{}\[\]\"'“”‘’]+)*")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_AFTER_NUMBER = frozenset(("", ",", "}", "]", " ", "\n", "\r", "\t", "/"))
 _ALMOST_NUMBER = re.compile(r"[+-]?[\d.][\d.,_]*")
 _ESCAPE = re.compile(r"\\(?:[\"\\/bfnrt]|u[0-9A-Fa-f]{4})")
 _CLOSING = {'"': '"', "'": "'", "“": "”", "‘": "’"}
@@ -139,11 +140,11 @@ class _Mender:
             self._at += 1
 
     def _word(self) -> None:
-        if number := _NUMBER.match(self._text, self._at):
-            if self._text[number.end() : number.end() + 1] in ("", ",", "}", "]", " ", "\n", "\r", "\t", "/"):
-                self.out.append(number.group())
-                self._at = number.end()
-                return
+        number = _NUMBER.match(self._text, self._at)
+        if number and self._text[number.end() : number.end() + 1] in _AFTER_NUMBER:
+            self.out.append(number.group())
+            self._at = number.end()
+            return
         word = self._bare()
         if _ALMOST_NUMBER.fullmatch(word):
             raise _Hopeless  # 1.000 or 007: guessing at numbers does harm

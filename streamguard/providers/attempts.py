@@ -7,9 +7,10 @@ from streamguard.clock import Clock
 from streamguard.config import Candidate
 from streamguard.errors import ProviderError
 from streamguard.events.usage import Call, Usage
+from streamguard.money import Price
 from streamguard.providers.contract import ChatAnswer
 from streamguard.providers.errors import CallFailed, EmptyAnswer
-from streamguard.providers.prices import Price, PriceBook
+from streamguard.providers.prices import PriceBook
 
 Kind = Literal["first", "retry", "fallback", "reask"]
 

@@ -10,7 +10,7 @@ import httpx
 import orjson
 
 from streamguard.clock import Clock, SystemClock
-from streamguard.config import OpenAIProvider
+from streamguard.config import OpenAIProvider as OpenAISettings
 from streamguard.events.request import ResponseFormat
 from streamguard.events.usage import Usage
 from streamguard.providers.contract import ChatAnswer, ChatRequest
@@ -36,7 +36,7 @@ _ERROR_BODY_BYTES = 16_384
 _MAY_PASS = frozenset({408, 409, 425})
 
 
-class OpenAIChat:
+class OpenAIProvider:
     """Chat completions of one server, over one pool of connections.
 
     `transport` stands in for the network in tests. `max_body_bytes` bounds what is read of an answer.
@@ -44,7 +44,7 @@ class OpenAIChat:
 
     def __init__(
         self,
-        settings: OpenAIProvider,
+        settings: OpenAISettings,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock | None = None,

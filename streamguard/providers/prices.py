@@ -1,17 +1,9 @@
 """What the invoker needs to know of prices; the tables live elsewhere."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from streamguard.events.usage import Usage
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What a call cost, in whole nano-dollars, by which version of the price table."""
-
-    cost_nusd: int
-    version: str
+from streamguard.money import Price
 
 
 class PriceBook(Protocol):
