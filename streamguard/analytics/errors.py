@@ -5,6 +5,7 @@ StreamguardError
     ├── StoreUnreachable     nobody answers, or too late
     ├── StoreTooNew          it was written by a later release than this one
     ├── MigrationChanged     a migration that was applied reads differently now
+    ├── PlanUnreadable       beside a committed offset stands what no sink of this release wrote
     └── QueryError           a question that the store cannot answer; its message is for the person who asked
 """
 
@@ -51,6 +52,17 @@ class MigrationChanged(StoreError):
 
     def __str__(self) -> str:
         return f"migration {self.name} was applied and has changed since: restore it and add a new one instead"
+
+
+class PlanUnreadable(StoreError):
+    """The metadata beside a committed offset is no plan of a sink: it may belong to a range that was written already."""
+
+    def __init__(self, committed: int) -> None:
+        super().__init__("plan_unreadable", retriable=False)
+        self.committed = committed
+
+    def __str__(self) -> str:
+        return f"unreadable metadata beside the committed offset {self.committed}: set the group's offset on purpose"
 
 
 class QueryError(StoreError):
