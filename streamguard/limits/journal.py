@@ -2,9 +2,9 @@
 
 A new owner of a partition writes a marker; the marker's own offset is its epoch. Every decision names the epoch of its
 owner. A marker says in `based_on` how far the journal reached before the group confirmed its writer's membership:
-whoever owned the partition later wrote its marker behind that point, so a marker with another one between `based_on`
-and itself comes from a writer that had been replaced already, and is void. A decision counts when its epoch is that of
-the last marker that counts. So what a late writer still sends changes nothing.
+whoever owned the partition later wrote its marker behind that point. So a marker with another one between `based_on` and
+itself is void: its writer had been replaced, or (it cannot tell) a replaced one wrote late, and it begins anew. A decision
+counts when its epoch is that of the last marker that counts. So what a late writer still sends changes nothing.
 """
 
 from streamguard.config import Limits

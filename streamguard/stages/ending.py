@@ -7,11 +7,11 @@ from pydantic import JsonValue
 from pydantic_core import to_json
 
 from streamguard.answers.provenance import Signer
-from streamguard.checks.personal import put_back
+from streamguard.checks.placeholders import put_back
 from streamguard.clock import Clock
 from streamguard.events.outcome import Outcome, Response, Status, Timings
 from streamguard.events.reason import Reason
-from streamguard.events.request import RequestHead
+from streamguard.events.request import Message, RequestHead
 from streamguard.events.stages import Admitted, CacheUse, Carried, Completion, Guarded, Placeholder
 from streamguard.events.trail import TrailEntry, Verdict
 from streamguard.stages.contract import Event, Out, Step
@@ -30,16 +30,18 @@ class Ending:
 
     def early(
         self,
-        event: Event[Admitted],
+        key: str,
+        admitted: Admitted,
         entry: TrailEntry,
         status: Status,
         reason: Reason,
+        *,
         verdicts: tuple[Verdict, ...] = (),
+        messages: tuple[Message, ...] = (),
     ) -> Step:
-        """End a request that guard did not let through. Its text is not kept: nobody has redacted it."""
-        admitted = event.record
+        """End a request that did not come past guard. `messages` are what the checks left of its text, if they ran."""
         return self._end(
-            event.key,
+            key,
             head=admitted.request.head(),
             run=admitted.run,
             received_at=admitted.received_at,
@@ -47,6 +49,7 @@ class Ending:
             status=status,
             reason=reason,
             verdicts=verdicts,
+            messages=messages,
             cache=_no_cache(admitted.request),
             retry_after_us=admitted.decision.retry_after_us,
             reservation=admitted.decision.reservation,
@@ -82,12 +85,7 @@ class Ending:
         entry = watch.entry(Reason.INTERNAL)
         record = event.record
         if isinstance(record, Admitted):
-            return self.early(
-                Event(record, event.key, event.src, event.partition, event.offset, event.timestamp_us),
-                entry,
-                "failed",
-                Reason.INTERNAL,
-            )
+            return self.early(event.key, record, entry, "failed", Reason.INTERNAL)
         made = _made(record) if isinstance(record, Completion) else {"cache": _no_cache(record.head)}
         return self._end(
             event.key, status="failed", reason=Reason.INTERNAL, **_carried(record, entry, record.verdicts), **made

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from streamguard.cache.exact import fingerprint
 from streamguard.checks.chain import InputChain
-from streamguard.checks.contract import ChainResult, Role
-from streamguard.checks.tokens import count_messages
+from streamguard.checks.contract import ChainResult, Subject
+from streamguard.checks.tokens import count_message_tokens
 from streamguard.clock import Clock
 from streamguard.config import Candidate, Limits
 from streamguard.errors import StreamguardError
@@ -44,6 +44,13 @@ class _Texts:
     messages: tuple[Message, ...]
     variables: Mapping[str, str]
     documents: tuple[Document, ...]
+
+    @property
+    def asked(self) -> tuple[Message, ...]:
+        """What was asked, as messages: those that came, or the variables of the prompt."""
+        return self.messages or tuple(
+            Message(role="user", content=f"{name}: {value}") for name, value in sorted(self.variables.items())
+        )
 
 
 class Epochs:
@@ -106,10 +113,10 @@ class Guard:
         watch = Watch("guard", self._clock)
         if decision.action == "refuse":
             reason = decision.reason or Reason.INTERNAL
-            return self._ending.early(event, watch.entry("passed_on"), "refused", reason)
+            return self._ending.early(event.key, event.record, watch.entry("passed_on"), "refused", reason)
         deadline = event.record.request.deadline
         if deadline is not None and deadline <= watch.started_at:
-            return self._ending.early(event, watch.entry(Reason.EXPIRED), "refused", Reason.EXPIRED)
+            return self._ending.early(event.key, event.record, watch.entry(Reason.EXPIRED), "refused", Reason.EXPIRED)
         return self._guard(event, watch)
 
     def _guard(self, event: Event[Admitted], watch: Watch) -> Step:
@@ -117,20 +124,20 @@ class Guard:
         checked = self._chain.run(_subjects(request))
         if checked.blocked is Reason.INTERNAL:
             raise CheckFailed(checked.code)
-        if checked.blocked is not None:
-            return self._refuse(event, watch, checked.blocked, checked)
         texts = _sorted(request, checked)
+        if checked.blocked is not None:
+            return self._refuse(event, watch, checked.blocked, checked, texts)
         try:
             template = self._template(request)
             rendered = self._render(template, request, texts)
         except UnknownPrompt:
-            return self._refuse(event, watch, Reason.UNKNOWN_PROMPT, checked)
+            return self._refuse(event, watch, Reason.UNKNOWN_PROMPT, checked, texts)
         reservation = event.record.decision.reservation
         assert reservation is not None
-        messages = trim(rendered.messages, max_tokens=reservation.input_tokens, count=count_messages)
-        tokens = count_messages(messages)
+        messages = trim(rendered.messages, max_tokens=reservation.input_tokens, count=count_message_tokens)
+        tokens = count_message_tokens(messages)
         if tokens > reservation.input_tokens:
-            return self._refuse(event, watch, Reason.INPUT_TOO_LONG, checked)
+            return self._refuse(event, watch, Reason.INPUT_TOO_LONG, checked, texts)
         guarded = self._guarded(event, watch, checked, texts, template, rendered, messages, tokens)
         return [Out("guarded", event.key, guarded)]
 
@@ -173,9 +180,6 @@ class Guard:
             canary=rendered.canary,
             static_text=None if structured else template.static_text,
         )
-        asked = texts.messages or tuple(
-            Message(role="user", content=f"{name}\n{value}") for name, value in sorted(texts.variables.items())
-        )
         return Guarded(
             head=request.head(),
             run=admitted.run,
@@ -191,7 +195,7 @@ class Guard:
                 tenant_id=request.tenant_id,
                 prompt_name=template.name,
                 prompt_version=template.version,
-                messages=asked,
+                messages=texts.asked,
                 documents=texts.documents,
                 route=self._routes.get(template.route, ()),
                 temperature=template.temperature,
@@ -204,18 +208,23 @@ class Guard:
             policy_version=self._policy_version,
         )
 
-    def _refuse(self, event: Event[Admitted], watch: Watch, reason: Reason, checked: ChainResult) -> Step:
+    def _refuse(
+        self, event: Event[Admitted], watch: Watch, reason: Reason, checked: ChainResult, texts: _Texts
+    ) -> Step:
         entry = watch.entry(reason, check=checked.code or None)
-        return self._ending.early(event, entry, "refused", reason, checked.verdicts)
+        kept = tuple(message for message in texts.asked if message.content)
+        return self._ending.early(
+            event.key, event.record, entry, "refused", reason, verdicts=checked.verdicts, messages=kept
+        )
 
 
-def _subjects(request: Request) -> list[tuple[str, Role]]:
+def _subjects(request: Request) -> list[Subject]:
     """Every text of the request, in a fixed order that `_sorted` undoes."""
-    subjects: list[tuple[str, Role]] = [(message.content, message.role) for message in request.messages or ()]
+    subjects = [Subject(message.content, message.role) for message in request.messages or ()]
     if request.prompt:
-        subjects += [(value, "variable") for _, value in sorted(request.prompt.variables.items())]
+        subjects += [Subject(value, "variable") for _, value in sorted(request.prompt.variables.items())]
     for document in request.context:
-        subjects += [(document.title or "", "document"), (document.text, "document")]
+        subjects += [Subject(document.title or "", "document"), Subject(document.text, "document")]
     return subjects
 
 

@@ -47,7 +47,13 @@ class Verify:
             return self._end(event, watch, "refused", reason)
         is_json = form is not None and form.type != "text"
         text = to_json(structured.value).decode() if is_json else completion.output
-        checked = self._chain.run(text, placeholders=completion.placeholders, ask=completion.ask)
+        ask = completion.ask
+        checked = self._chain.run(
+            text,
+            placeholders=completion.placeholders,
+            system_text="\n".join(message.content for message in ask.messages if message.role == "system"),
+            canary=ask.canary,
+        )
         if checked.blocked is Reason.INTERNAL:
             raise CheckFailed(checked.code)
         if checked.blocked is not None:

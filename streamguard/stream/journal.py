@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
 from streamguard.config import Limits
@@ -26,6 +27,12 @@ STALL = 30.0
 
 class JournalUnreadable(StreamguardError):
     """The journal cannot be read back to our own marker, so nothing may be decided."""
+
+
+class MarkerVoid(KafkaError):
+    """Another marker came between our look at the journal's end and ours. If we are still a member, the next will count."""
+
+    retriable = True
 
 
 class PartitionsDiffer(StreamguardError):
@@ -92,7 +99,7 @@ class AdmissionJournal:
             await self._read(goals, replays)
         for place, replay in replays.items():
             if replay.epoch != goals[place]:
-                raise JournalUnreadable(f"{place.topic}/{place.partition}: another worker took it over meanwhile")
+                raise MarkerVoid(f"{place.topic}/{place.partition}: another marker came in between")
             self._owned[place.partition] = replay
         log.info(
             "journal restored", extra={"partitions": len(goals), "ids": sum(len(r.admission) for r in replays.values())}

@@ -1,0 +1,120 @@
+"""A hit is the same question under the same rules of the same tenant; anything else is a miss."""
+
+from typing import Any
+
+import pytest
+
+from streamguard.cache.exact import ExactCache, fingerprint
+from streamguard.events.request import Document, Message, ResponseFormat
+from streamguard.events.stages import CacheEntry
+from streamguard.events.usage import Usage
+
+QUESTION: dict[str, Any] = {
+    "key": b"k",
+    "tenant_id": "t",
+    "prompt_name": "chat",
+    "prompt_version": 1,
+    "messages": [Message(role="user", content="Where is my parcel?")],
+    "documents": [Document(id="d", text="Parcels take two days.")],
+    "route": [("openai", "gpt-4o")],
+    "temperature": 0.2,
+    "max_output_tokens": 100,
+    "response_format": None,
+    "actions": None,
+    "policy_version": "1",
+}
+
+OTHER: dict[str, Any] = {
+    "key": b"other",
+    "tenant_id": "u",
+    "prompt_name": "support",
+    "prompt_version": 2,
+    "messages": [Message(role="user", content="Where is my parcel")],
+    "documents": [Document(id="d", text="Parcels take three days.")],
+    "route": [("openai", "gpt-4o"), ("anthropic", "claude-3-5-haiku-latest")],
+    "temperature": None,
+    "max_output_tokens": 101,
+    "response_format": ResponseFormat(type="json_object"),
+    "actions": (),
+    "policy_version": "2",
+}
+
+
+def test_the_same_question_has_the_same_fingerprint() -> None:
+    assert fingerprint(**QUESTION) == fingerprint(**QUESTION)
+
+
+@pytest.mark.parametrize("part", sorted(QUESTION))
+def test_every_part_of_the_question_changes_the_fingerprint(part: str) -> None:
+    assert fingerprint(**{**QUESTION, part: OTHER[part]}) != fingerprint(**QUESTION)
+
+
+def test_the_speaker_is_part_of_the_question() -> None:
+    other = [Message(role="assistant", content="Where is my parcel?")]
+
+    assert fingerprint(**{**QUESTION, "messages": other}) != fingerprint(**QUESTION)
+
+
+def entry(text: str = "Two days.", *, tenant: str = "t", expires_at: int = 1000) -> CacheEntry:
+    return CacheEntry(
+        tenant_id=tenant,
+        output=text,
+        provider="openai",
+        model="gpt-4o",
+        usage=Usage(),
+        created_at=0,
+        expires_at=expires_at,
+        source="t/r/1",
+    )
+
+
+def test_an_entry_is_fresh_until_it_expires_and_stale_afterwards() -> None:
+    cache = ExactCache(10, 1000)
+    cache.put("f", entry(expires_at=1000), 10)
+
+    before, after = cache.get("f", "t", 999), cache.get("f", "t", 1000)
+
+    assert before is not None
+    assert before.fresh
+    assert after is not None
+    assert not after.fresh
+
+
+def test_another_tenant_never_hits() -> None:
+    cache = ExactCache(10, 1000)
+    cache.put("f", entry(tenant="t"), 10)
+
+    assert cache.get("f", "someone-else", 0) is None
+
+
+def test_a_tombstone_removes() -> None:
+    cache = ExactCache(10, 1000)
+    cache.put("f", entry(), 10)
+    cache.put("f", None, 0)
+
+    assert cache.get("f", "t", 0) is None
+    assert cache.bytes == 0
+
+
+def test_the_least_recently_used_goes_first_when_entries_are_too_many() -> None:
+    cache = ExactCache(2, 1000)
+    cache.put("a", entry(), 1)
+    cache.put("b", entry(), 1)
+    cache.get("a", "t", 0)
+    cache.put("c", entry(), 1)
+
+    assert cache.get("b", "t", 0) is None
+    assert cache.get("a", "t", 0) is not None
+    assert len(cache) == 2
+
+
+def test_bytes_are_bounded_and_counted_exactly() -> None:
+    cache = ExactCache(100, 100)
+    for name in "abcdef":
+        cache.put(name, entry(), 30)
+    cache.put("f", entry(), 10)
+    cache.put("huge", entry(), 101)
+
+    assert cache.bytes <= 100
+    assert cache.get("huge", "t", 0) is None
+    assert cache.bytes == 30 * (len(cache) - 1) + 10

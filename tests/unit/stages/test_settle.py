@@ -1,0 +1,105 @@
+"""What is booked of an outcome, and what never is."""
+
+from typing import Any
+
+import pytest
+
+from streamguard.clock import FakeClock
+from streamguard.events.base import Record
+from streamguard.events.booked import Payload, Settlement, Telemetry
+from streamguard.events.codec import encode
+from streamguard.events.outcome import Outcome
+from streamguard.events.stages import CacheEntry
+from streamguard.events.trail import Verdict
+from streamguard.events.usage import Call, Usage
+from streamguard.stages.settle import Settle
+from streamguard.stages.watch import Watch
+from tests.unit.stages.examples import NOW, completion, ended, ending, event, request
+
+CALL = Call(
+    call_id="acme/r1/1/1",
+    provider="openai",
+    model="gpt-4o",
+    kind="first",
+    status="ok",
+    started_at=NOW,
+    duration_us=5,
+    usage=Usage(input_tokens=10, output_tokens=5),
+    cost_nusd=75_000,
+)
+
+
+def outcome(**changes: Any) -> Outcome:
+    made = completion(calls=(CALL,), usage=CALL.usage, cost_nusd=75_000, **changes)
+    watch = Watch("verify", FakeClock(NOW))
+    step = ending().completed(
+        event(made), watch.entry("answered"), "answered", None,
+        output="Tomorrow, [EMAIL_1].", parsed=None, verdicts=made.verdicts,
+    )  # fmt: skip
+    return ended(step)[0]
+
+
+async def booked(what: Outcome, payloads: Any = "redacted", found: Record | None = None) -> dict[str, Record | None]:
+    settle = Settle(payloads, 1_000_000, FakeClock(NOW + 10))
+    return {out.topic: out.record for out in await settle.run(event(what, trace_id="a" * 32), found)}
+
+
+async def test_telemetry_tells_the_story_without_a_word_of_text() -> None:
+    telemetry = (await booked(outcome()))["telemetry"]
+
+    assert isinstance(telemetry, Telemetry)
+    assert telemetry.cost_nusd == 75_000
+    assert telemetry.calls == (CALL,)
+    assert telemetry.trace_id == "a" * 32
+    assert [entry.stage for entry in telemetry.trail] == ["verify", "settle"]
+    text = encode(telemetry)
+    assert b"parcel" not in text
+    assert b"Tomorrow" not in text
+    assert b"kind and brief" not in text
+
+
+async def test_the_settlement_says_what_was_used() -> None:
+    settlement = (await booked(outcome()))["settlements"]
+
+    assert isinstance(settlement, Settlement)
+    assert (settlement.calls, settlement.cost_nusd, settlement.usage) == (1, 75_000, CALL.usage)
+
+
+async def test_a_clean_answer_of_a_model_is_cached_redacted() -> None:
+    entry = (await booked(outcome()))["cache-entries"]
+
+    assert isinstance(entry, CacheEntry)
+    assert entry.output == "Tomorrow, [EMAIL_1]."
+    assert entry.expires_at - entry.created_at == 1_000_000
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source": "cache"},
+        {"source": "static", "degraded": "static"},
+        {"degraded": "fallback"},
+        {"head": request(cache="off").head()},
+        {"head": request(consent={"retention": False}).head()},
+        {"verdicts": (Verdict(check="moderation", direction="output", action="flag"),)},
+    ],
+)
+async def test_what_is_not_cached(changes: dict[str, Any]) -> None:
+    assert "cache-entries" not in await booked(outcome(**changes))
+
+
+async def test_texts_are_kept_redacted_and_by_policy() -> None:
+    kept = (await booked(outcome()))["payloads"]
+
+    assert isinstance(kept, Payload)
+    assert kept.output_text == "Tomorrow, [EMAIL_1]."
+    assert "payloads" not in await booked(outcome(), payloads="none")
+    assert "payloads" not in await booked(outcome(head=request(consent={"retention": False}).head()))
+
+
+async def test_an_interrupted_run_books_the_same_again() -> None:
+    first = await booked(outcome())
+    telemetry = first["telemetry"]
+    assert isinstance(telemetry, Telemetry)
+
+    assert await booked(outcome(), found=telemetry) == first
