@@ -50,7 +50,7 @@ class _Mender:
         if character in "{[" and character:
             self._collection(character, depth)
         elif character in _CLOSING:
-            self._string(character, ",}]")
+            self._string(character, ",}]:")
         else:
             self._word()
 
