@@ -1,6 +1,6 @@
 """What a simulator can be told at its start."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -104,3 +104,23 @@ class SimulatorSettings:
     """The first words of the paths: `/openai/v1/…`. `/v1/…` is the first one's, too."""
     kept_calls: int = 500_000
     """How many calls the log lists one by one; totals go on."""
+
+
+def fault_rules(given: Iterable[str]) -> tuple[FaultRule, ...]:
+    """Rules from words like `hang=0.1` and `openai/gpt-4o:hang=0.1`, the more particular first.
+
+    Raises `ValueError` that says what is wrong and what would be right.
+    """
+    shares: dict[tuple[str, str], dict[Fault, float]] = {}
+    for word in given:
+        kind, _, share = word.rpartition("=")
+        where, _, kind = kind.rpartition(":")
+        provider, _, model = where.partition("/")
+        if kind not in set(Fault):
+            raise ValueError(f"unknown fault {kind!r}; there are: {', '.join(Fault)}")
+        try:
+            shares.setdefault((provider or "*", model or "*"), {})[Fault(kind)] = float(share)
+        except ValueError:
+            raise ValueError(f"{share!r} is no share between 0 and 1, as in {kind}=0.1") from None
+    by_particularity = sorted(shares.items(), key=lambda item: (item[0][1] == "*", item[0][0] == "*"))
+    return tuple(FaultRule(provider, model, rates) for (provider, model), rates in by_particularity)

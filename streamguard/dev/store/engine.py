@@ -1,0 +1,211 @@
+"""The ClickHouse engine in this process. Everything here belongs to one thread, and a path to one process."""
+
+import contextlib
+import fcntl
+import re
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from streamguard.clock import Clock
+from streamguard.dev.store.errors import BAD_ARGUMENTS, EngineError, from_engine
+from streamguard.errors import InputError
+
+_SETTING = re.compile(r"^[A-Za-z_][A-Za-z_0-9]*$")
+_MOST_SESSIONS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One statement and how to run it.
+
+    `data` is what an INSERT brings, in `format`; for other statements `format` is the answer's, unless they name one.
+    `settings` hold for this statement alone. `session` keeps temporary tables and SETs for later statements.
+    """
+
+    statement: str
+    format: str
+    data: bytes | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict[str, str])
+    settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    database: str | None = None
+    session: str | None = None
+    session_seconds: float = 60.0
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a statement gave, and the engine's counts of it. `elapsed` is in seconds."""
+
+    body: bytes
+    read_rows: int = 0
+    read_bytes: int = 0
+    written_rows: int = 0
+    written_bytes: int = 0
+    elapsed: float = 0.0
+
+
+class _Result(Protocol):
+    def bytes(self) -> bytes: ...
+    def rows_read(self) -> int: ...
+    def bytes_read(self) -> int: ...
+    def rows_written(self) -> int: ...
+    def bytes_written(self) -> int: ...
+    def elapsed(self) -> float: ...
+
+
+class _Inserter(Protocol):
+    def append(self, data: bytes) -> None: ...
+    def finish(self) -> Any: ...
+    def cancel(self) -> None: ...
+
+
+class _Handle(Protocol):
+    """A connection to the engine: settings, database and temporary tables are its own, data is shared."""
+
+    def query(self, query: str, format: str = ..., params: dict[str, str] | None = ...) -> _Result: ...
+    def send_insert(self, query: str, format: str = ...) -> _Inserter: ...
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Session:
+    handle: _Handle
+    until: float
+
+
+class Engine:
+    """Open it, run jobs, close it: all in the same thread."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        """Open the store in the directory `path`, created if need be.
+
+        Raises `InputError` when chdb is not installed, when another process has the store open, or when it does not open.
+        """
+        try:
+            import chdb
+        except ImportError:
+            raise InputError("the embedded store needs chdb: pip install 'streamguard[embedded]'") from None
+        self._connect = cast("Any", chdb).connect
+        self._clock = clock
+        self._sessions: dict[str, _Session] = {}
+        path = path.resolve()
+        quiet = path / "work"  # the engine reads a config.xml of its working directory: here there is none
+        try:
+            quiet.mkdir(parents=True, exist_ok=True)
+            self._lock = (path / "owner.lock").open("a")
+        except OSError as error:
+            raise InputError(f"the store's path cannot be used: {error.strerror}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise InputError("the store is open in another process: one process owns one path") from None
+        self._path = str(path / "data")
+        try:
+            with contextlib.chdir(quiet):
+                self._root = self._open()
+        except EngineError as error:
+            self._lock.close()
+            raise InputError(f"the store does not open ({error}): is the path one of its own?") from error
+        found = self._root.query("SELECT version(), timezone()", "TabSeparated").bytes()
+        self.version, self.timezone = found.decode().rstrip("\n").split("\t")
+
+    def close(self) -> None:
+        """Write what is left and let go of the path."""
+        for session in self._sessions.values():
+            session.handle.close()
+        self._sessions.clear()
+        self._root.close()
+        self._lock.close()
+
+    def run(self, job: Job) -> Outcome:
+        """Run one statement. Raises `EngineError`."""
+        with self._handle(job) as handle:
+            try:
+                return self._run(handle, job)
+            except RuntimeError as error:
+                raise from_engine(error) from None
+
+    def _run(self, handle: _Handle, job: Job) -> Outcome:
+        applied: list[str] = []
+        try:
+            if job.database:
+                handle.query("USE `" + job.database.replace("\\", "\\\\").replace("`", "\\`") + "`")
+            for name, value in job.settings.items():
+                if not _SETTING.match(name):
+                    raise EngineError(115, "a setting's name is a word")
+                handle.query(f"SET {name} = {_quoted(value)}")
+                applied.append(name)
+            if job.read_only:
+                handle.query("SET readonly = 1")
+            if job.data is not None:
+                return _insert(handle, job.statement, job.format, job.data)
+            return _query(handle, job)
+        finally:
+            if job.session is not None and not job.read_only:
+                for name in applied:
+                    with contextlib.suppress(RuntimeError):  # under readonly it stays until the session ends
+                        handle.query(f"SET {name} = DEFAULT")
+
+    @contextlib.contextmanager
+    def _handle(self, job: Job) -> Generator[_Handle]:
+        """A session's handle, or a fresh one for this job alone. Read-only jobs get a fresh one: there is no way back."""
+        now = self._clock.monotonic()
+        for name in [name for name, session in self._sessions.items() if session.until < now]:
+            self._sessions.pop(name).handle.close()
+        if job.session is None or job.read_only or "readonly" in job.settings:
+            handle = self._open()
+            try:
+                yield handle
+            finally:
+                handle.close()
+            return
+        session = self._sessions.pop(job.session, None) or _Session(self._open(), now)
+        session.until = now + job.session_seconds
+        self._sessions[job.session] = session
+        if len(self._sessions) > _MOST_SESSIONS:
+            self._sessions.pop(next(iter(self._sessions))).handle.close()
+        yield session.handle
+
+    def _open(self) -> _Handle:
+        try:
+            return cast("_Handle", self._connect(self._path))
+        except RuntimeError as error:
+            raise from_engine(error) from None
+
+
+def _query(handle: _Handle, job: Job) -> Outcome:
+    try:
+        result = handle.query(job.statement, job.format, dict(job.parameters))
+    except ValueError as error:
+        raise EngineError(BAD_ARGUMENTS, "the statement or a parameter cannot be given to the engine") from error
+    return Outcome(
+        body=result.bytes(),
+        read_rows=result.rows_read(),
+        read_bytes=result.bytes_read(),
+        written_rows=result.rows_written(),
+        written_bytes=result.bytes_written(),
+        elapsed=result.elapsed(),
+    )
+
+
+def _insert(handle: _Handle, statement: str, format_name: str, data: bytes) -> Outcome:
+    """All of `data` or, when it does not parse, nothing of its last block: up to about a million rows that is nothing at all."""
+    inserter = handle.send_insert(statement, format_name)
+    try:
+        if data:
+            inserter.append(data)
+        result = inserter.finish()
+    except BaseException:
+        inserter.cancel()
+        raise
+    return Outcome(
+        body=b"", written_rows=result.rows_written, written_bytes=result.bytes_written, elapsed=result.elapsed
+    )
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
