@@ -239,6 +239,11 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: is no valid TOML ({error})") from None
 
 
+def plain_environment() -> dict[str, str]:
+    """Our environment without streamguard's variables, for processes that must follow a file alone."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+
+
 def _known_variables() -> None:
     """pydantic-settings passes over variables of unknown sections; an unknown key must be an error everywhere."""
     for name in os.environ:

@@ -1,0 +1,133 @@
+"""Everything that runs beside the demo, each as a supervised process: servers, workers, the sink."""
+
+import asyncio
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from streamguard.cli.demo.folder import Folder
+from streamguard.cli.demo.settings import PARTITIONS, PREFIX, Addresses, demo_settings, to_toml
+from streamguard.clock import Clock
+from streamguard.config import plain_environment
+from streamguard.errors import StreamguardError
+from streamguard.processes import Command, GaveUp, RestartPolicy, Supervisor
+from streamguard.stream.flow import FLOW
+from streamguard.stream.topics import Topics
+
+_LISTENING = re.compile(rb"listening on (\S+:\d+)")
+_START_SECONDS = 30.0
+
+
+class PartFailed(StreamguardError):
+    """A process of the demo did not start or ended by itself. The message names it and what it said last."""
+
+
+class Parts:
+    """`start` gives the addresses; `watch` raises `PartFailed` as soon as something ends for good; always `stop` them.
+
+    A server that ends is not started again: what the broker held would be gone. A worker is.
+    """
+
+    def __init__(self, folder: Folder, clock: Clock, *, processes: int, seed: int, stages: Sequence[str] = ()) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._processes = processes
+        self._seed = seed
+        self._stages = stages
+        self._servers = Supervisor(policy=RestartPolicy(failures=1), clock=clock)
+        self._workers = Supervisor(clock=clock)
+
+    async def start(self) -> Addresses:
+        """Start everything, servers first. Returns when the servers listen; the workers take a moment longer.
+
+        Raises `PartFailed` when a server does not come up.
+        """
+        topics = [name for topic in Topics.load(PREFIX) for name in ("--topic", f"{PREFIX}{topic.name}:{PARTITIONS}")]
+        groups = [part for stage in FLOW for part in ("--group", f"{PREFIX}streamguard-{stage}")]
+        self._serve("broker", *topics, *groups)
+        self._serve("store", "--path", str(self._folder.store))
+        self._serve("simulator", "--seed", str(self._seed))
+        broker, store, simulator = await asyncio.gather(
+            *(self._address(name) for name in ("broker", "store", "simulator"))
+        )
+        at = Addresses(broker=broker, store=store, simulator=simulator)
+        self._folder.config.write_text(to_toml(demo_settings(at)), encoding="utf-8")
+        config = ("--config", str(self._folder.config))
+        self._workers.add(self._command("sink", "sink", *config))
+        for name, arguments in self._worker_arguments().items():
+            self._workers.add(self._command(name, "worker", *config, *arguments))
+        return at
+
+    async def watch(self) -> None:
+        """Until something has ended for good, which is always an error."""
+        waits = [asyncio.ensure_future(each.wait()) for each in (self._servers, self._workers)]
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in done:
+                wait.result()
+        except GaveUp as error:
+            raise PartFailed(f"{error}; its last words are in {self._folder.path / 'logs'}") from None
+        finally:
+            for wait in waits:
+                wait.cancel()
+        raise PartFailed("a process ended although nobody told it to")
+
+    async def stop(self) -> None:
+        """End everything: first those who write, then what they write to. Nothing is left running."""
+        await self._workers.stop()
+        await self._servers.stop()
+
+    def hurry(self) -> None:
+        """Kill what a running stop still waits for."""
+        self._workers.hurry()
+        self._servers.hurry()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids by name: `broker`, `store`, `simulator`, `sink`, `worker-0` and so on."""
+        return {**self._servers.pids, **self._workers.pids}
+
+    def _worker_arguments(self) -> dict[str, tuple[str, ...]]:
+        """One process a stage where stages are named, else processes that run all of them."""
+        if self._stages:
+            return {
+                f"worker-{stage}": ("--number", str(number), "--stage", stage)
+                for number, stage in enumerate(self._stages)
+            }
+        return {f"worker-{number}": ("--number", str(number)) for number in range(self._processes)}
+
+    def _serve(self, name: str, *arguments: str) -> None:
+        self._servers.add(self._command(name, name, "--port", "0", *arguments))
+
+    def _command(self, name: str, *arguments: str) -> Command:
+        return Command(
+            name,
+            [sys.executable, "-m", "streamguard", *arguments],
+            environment=plain_environment(),
+            output=self._folder.log(name),
+        )
+
+    async def _address(self, name: str) -> str:
+        """What the server says that it listens on."""
+        failed = asyncio.ensure_future(self._servers.wait())
+        try:
+            for _ in range(int(_START_SECONDS / 0.05)):
+                if found := _LISTENING.search(_read(self._folder.log(name))):
+                    return found[1].decode()
+                if failed.done():
+                    raise PartFailed(f"{name} did not start: {_last_words(self._folder.log(name))}")
+                await self._clock.sleep(0.05)
+            raise PartFailed(f"{name} did not start within {_START_SECONDS:.0f} s; see {self._folder.log(name)}")
+        finally:
+            failed.cancel()
+            await asyncio.gather(failed, return_exceptions=True)
+
+
+def _read(file: Path) -> bytes:
+    return file.read_bytes() if file.exists() else b""
+
+
+def _last_words(file: Path) -> str:
+    lines = _read(file).decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,127 @@
+"""The report for people."""
+
+import shlex
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from streamguard.cli.demo.figures import Figures, percentile
+from streamguard.cli.demo.report import Report
+from streamguard.money import format_usd
+
+
+def print_report(report: Report, folder: Path, console: Console) -> None:
+    """Everything on one page, the verdict last but for what to do next."""
+    audit, figures = report.audit, report.figures
+    rate = audit.requests / report.traffic_seconds if report.traffic_seconds else 0.0
+    console.print()
+    console.print(
+        f"[bold]{audit.requests:,} requests in {report.traffic_seconds:.1f} s[/bold] ({rate:.0f} a second), "
+        f"{report.seconds:.1f} s with starts and the wait for the store",
+        highlight=False,
+    )
+    console.print(_outcomes(report))
+    console.print(_models(figures))
+    console.print(_latency(report))
+    console.print(_cache_line(figures), highlight=False)
+    console.print(_calls_line(figures), highlight=False)
+    _print_audit(report, console)
+    _print_next(folder, console)
+
+
+def _table(*columns: str, title: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(columns[0])
+    for column in columns[1:]:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _outcomes(report: Report) -> Table:
+    audit, figures = report.audit, report.figures
+    table = _table("", "requests", title="How they ended")
+    for status in ("answered", "refused", "failed", "escalated"):
+        table.add_row(f"[bold]{status}[/bold]", f"{figures.statuses[status]:,}")
+    for reason, count in figures.reasons.most_common():
+        table.add_row(f"  {reason}", f"{count:,}")
+    for degraded, count in figures.degraded.most_common():
+        table.add_row(f"  answered, but only by {degraded.replace('_', ' ')}", f"{count:,}")
+    table.add_row("dead-lettered", f"{audit.dead_letters:,}")
+    return table
+
+
+def _models(figures: Figures) -> Table:
+    table = _table("", "calls", "failed", "skipped", "tokens in", "tokens out", "cost", title="Models")
+    for name, model in sorted(figures.models.items()):
+        numbers = (model.calls, model.failed, model.skipped, model.input_tokens, model.output_tokens)
+        table.add_row(name, *(f"{number:,}" for number in numbers), format_usd(model.cost_nusd))
+    table.add_row("[bold]in all[/bold]", f"{figures.calls:,}", "", "", "", "", format_usd(figures.cost_nusd))
+    return table
+
+
+def _latency(report: Report) -> Table:
+    table = _table("", "p50", "p95", "p99", title="Milliseconds")
+    rows = {"sent to response": [each * 1e6 for each in report.latencies]}
+    rows |= {f"  {stage}": [float(each) for each in times] for stage, times in report.figures.stages_us.items()}
+    for name, times in rows.items():
+        table.add_row(name, *(f"{percentile(times, share) / 1000:,.1f}" for share in (0.5, 0.95, 0.99)))
+    return table
+
+
+def _cache_line(figures: Figures) -> str:
+    cache = figures.cache
+    hits = cache["exact"] + cache["semantic"]
+    asked = hits + cache["miss"]
+    share = f" ({hits / asked:.0%})" if asked else ""
+    return f"Cache: {hits:,} of {asked:,} answered from it{share}, {format_usd(figures.saved_nusd)} saved"
+
+
+def _calls_line(figures: Figures) -> str:
+    failures = ", ".join(f"{count} {error}" for error, count in figures.errors.most_common()) or "none"
+    return (
+        f"Calls: {figures.retries:,} retries, {figures.fallbacks:,} fallbacks, {figures.reasks:,} asked again for the "
+        f"form, {figures.trips:,} breaker trips; failures: {failures}"
+    )
+
+
+def _print_audit(report: Report, console: Console) -> None:
+    audit, figures = report.audit, report.figures
+    statuses = figures.statuses
+    console.print()
+    console.print("[bold]Audit[/bold]")
+    console.print(
+        f"  sent {report.sent:,} = {audit.requests:,} requests + {audit.repeated:,} sent again; "
+        f"answered {statuses['answered']:,}, refused {statuses['refused']:,}, failed {statuses['failed']:,}, "
+        f"escalated {statuses['escalated']:,}, dead-lettered {audit.dead_letters:,}; "
+        f"[bold]lost {audit.lost:,}, twice {audit.twice:,}[/bold]",
+        highlight=False,
+    )
+    console.print(
+        f"  outcomes {audit.outcomes:,}, rows in the store {report.stored.rows:,}; cost {format_usd(figures.cost_nusd)} in "
+        f"the outcomes, {format_usd(report.stored.cost_nusd)} in the store, {format_usd(report.books.cost_nusd)} in the "
+        "provider's books",
+        highlight=False,
+    )
+    for remark in report.remarks():
+        console.print(f"  [yellow]note:[/yellow] {remark}", highlight=False)
+    problems = report.problems()
+    for problem in problems:
+        console.print(f"  [red]wrong:[/red] {problem}", highlight=False)
+    console.print("  [red]FAILED[/red]" if problems else "  [green]passed[/green]: all books agree")
+
+
+def _print_next(folder: Path, console: Console) -> None:
+    store = shlex.quote(str(folder / "store"))
+    question = (
+        "SELECT status, reason, count() AS requests, sum(cost) AS usd FROM requests GROUP BY ALL ORDER BY requests DESC"
+    )
+    console.print()
+    console.print("[bold]Go on with[/bold]")
+    for command in (
+        f'streamguard query --path {store} "{question}"',
+        f"streamguard store --path {store}",
+        "streamguard demo --texts FILE",
+    ):
+        console.print(f"  {command}", highlight=False, soft_wrap=True, markup=False)

@@ -1,0 +1,127 @@
+"""The result of a run: figures, audit, and whether all books agree. Pure."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from streamguard.cli.demo.faults import Books
+from streamguard.cli.demo.figures import Figures, percentile
+from streamguard.cli.demo.stored import Stored
+from streamguard.money import format_usd, to_decimal
+from streamguard.stream.tally import Audit
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`sent` counts records, `latencies` are seconds from sending to the response, `traffic_seconds` from the first record
+    to the last end, `seconds` the whole run with its starts and the wait for the store."""
+
+    audit: Audit
+    figures: Figures
+    books: Books
+    stored: Stored
+    latencies: list[float]
+    sent: int
+    seconds: float
+    traffic_seconds: float
+
+    def problems(self) -> list[str]:
+        """What the audit does not accept; empty when all is well."""
+        audit, cost = self.audit, self.figures.cost_nusd
+        checks = [
+            (audit.lost > 0, f"{audit.lost} requests were lost"),
+            (audit.twice > 0, f"{audit.twice} responses, outcomes or dead letters came twice"),
+            (
+                audit.responses != audit.outcomes,
+                f"{audit.responses} requests have a response, but {audit.outcomes} an outcome",
+            ),
+            (
+                not self.stored.rows == self.stored.requests == audit.outcomes,
+                f"the store has {self.stored.rows} rows of {self.stored.requests} requests for {audit.outcomes} outcomes",
+            ),
+            (
+                self.stored.cost_nusd != cost,
+                f"outcomes cost {format_usd(cost)}, but {format_usd(self.stored.cost_nusd)} in the store",
+            ),
+            (
+                self.books.cost_nusd != cost,
+                f"outcomes cost {format_usd(cost)}, but the provider counted {format_usd(self.books.cost_nusd)}",
+            ),
+            (self.books.paid_twice > 0, f"{self.books.paid_twice} finished calls were paid twice"),
+        ]
+        return [text for wrong, text in checks if wrong]
+
+    def remarks(self) -> list[str]:
+        """What is no failure of the audit, and yet worth a look."""
+        audit, figures = self.audit, self.figures
+        remarks = [f"{count} x {what}" for what, count in audit.unplanned.items()]
+        if audit.inside:
+            remarks.append(f"{audit.inside} records between the stages became dead letters; their requests failed")
+        if figures.unknown_costs:
+            remarks.append(f"{figures.unknown_costs} outcomes have no known cost")
+        if audit.elsewhere:
+            remarks.append(f"{audit.elsewhere} responses and outcomes belong to requests of somebody else")
+        return remarks
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything for machines. Dollars are numbers exact to nine places, `*_nusd` whole nano-dollars."""
+        audit, figures = self.audit, self.figures
+        return {
+            "requests": audit.requests,
+            "sent": self.sent,
+            "repeated": audit.repeated,
+            "responses": audit.responses,
+            "dead_letters": audit.dead_letters,
+            "lost": audit.lost,
+            "duplicates": audit.twice,
+            "outcomes": {status: figures.statuses[status] for status in ("answered", "refused", "failed", "escalated")},
+            "reasons": dict(sorted(figures.reasons.items())),
+            "degraded": dict(sorted(figures.degraded.items())),
+            "cache": {
+                **{status: figures.cache[status] for status in ("exact", "semantic", "miss", "off")},
+                "saved_usd": _usd(figures.saved_nusd),
+            },
+            "cost_usd": _usd(figures.cost_nusd),
+            "saved_usd": _usd(figures.saved_nusd),
+            "latency_ms": _percentiles([each * 1e6 for each in self.latencies]),
+            "stages_ms": {stage: _percentiles(times) for stage, times in figures.stages_us.items()},
+            "seconds": round(self.seconds, 3),
+            "traffic_seconds": round(self.traffic_seconds, 3),
+            "store_rows": self.stored.rows,
+            "models": {
+                name: {**asdict(model), "cost_usd": _usd(model.cost_nusd)}
+                for name, model in sorted(figures.models.items())
+            },
+            "calls": {
+                "made": figures.calls,
+                "retries": figures.retries,
+                "fallbacks": figures.fallbacks,
+                "reasks": figures.reasks,
+                "breaker_trips": figures.trips,
+                "errors": dict(sorted(figures.errors.items())),
+            },
+            "audit": {
+                "passed": not self.problems(),
+                "problems": self.problems(),
+                "remarks": self.remarks(),
+                "outcomes": audit.outcomes,
+                "cost_nusd": {
+                    "outcomes": figures.cost_nusd,
+                    "store": self.stored.cost_nusd,
+                    "provider": self.books.cost_nusd,
+                },
+                "store": asdict(self.stored),
+                "provider_calls": {"made": self.books.calls, "finished": self.books.finished},
+                "paid_twice": self.books.paid_twice,
+            },
+        }
+
+
+def _usd(nusd: int) -> float:
+    return float(to_decimal(nusd))  # a float keeps fifteen digits: nine places are exact below a million dollars
+
+
+def _percentiles(microseconds: list[int] | list[float]) -> dict[str, float]:
+    return {
+        name: round(percentile(microseconds, share) / 1000, 3)
+        for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+    }

@@ -1,0 +1,171 @@
+"""One run: start everything, send, break something, wait for the store, report, and leave nothing running."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from streamguard.cli.demo.faults import Simulated
+from streamguard.cli.demo.figures import Figures
+from streamguard.cli.demo.folder import Folder
+from streamguard.cli.demo.parts import Parts
+from streamguard.cli.demo.progress import Show, Standing
+from streamguard.cli.demo.report import Report
+from streamguard.cli.demo.settings import PREFIX
+from streamguard.cli.demo.stored import Stored, StoreView
+from streamguard.clock import Clock
+from streamguard.stream.planned import Planned
+from streamguard.stream.readiness import until_stages_work
+from streamguard.stream.topics import Topics
+from streamguard.stream.traffic import Traffic
+
+_OUTAGE_AT = 0.45
+_STALL_SECONDS = 60.0
+_STORE_SECONDS = 30.0
+_LOOK_SECONDS = 0.2
+T = TypeVar("T")
+
+
+class Interrupted(Exception):
+    """A person, or the system, asked the demo to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`most`: requests outstanding at once. `outage`: whether a provider fails in the middle. `everyday`: whether calls
+    fail now and then."""
+
+    processes: int = 2
+    seed: int = 1
+    most: int = 200
+    outage: bool = True
+    everyday: bool = True
+
+
+async def run_demo(planned: Sequence[Planned], options: Options, folder: Folder, show: Show, clock: Clock) -> Report:
+    """Everything from the first process to the last one's end.
+
+    Raises `PartFailed` when a process ends for good, `TrafficError` when the broker does not serve, and `Interrupted` on
+    SIGINT or SIGTERM; a second signal kills what has not stopped yet.
+    """
+    parts = Parts(folder, clock, processes=options.processes, seed=options.seed)
+    told = asyncio.Event()
+
+    def tell() -> None:
+        if told.is_set():
+            parts.hurry()
+        told.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, tell)
+    try:
+        return await _unless_told(told, _Run(planned, options, parts, show, clock).whole())
+    finally:
+        show.step("stopping everything")
+        await parts.stop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def _unless_told(told: asyncio.Event, work: Awaitable[T]) -> T:
+    async def wait() -> None:
+        await told.wait()
+        raise Interrupted
+
+    return await first_of(work, wait())
+
+
+async def first_of(work: Awaitable[T], watch: Awaitable[None]) -> T:
+    """What `work` returns, unless `watch` raises before."""
+    working, watching = asyncio.ensure_future(work), asyncio.ensure_future(watch)
+    try:
+        await asyncio.wait([working, watching], return_when=asyncio.FIRST_COMPLETED)
+        if watching.done() and not working.done():
+            watching.result()
+        return await working
+    finally:
+        for task in (working, watching):
+            task.cancel()
+        await asyncio.gather(working, watching, return_exceptions=True)
+
+
+class _Run:
+    def __init__(self, planned: Sequence[Planned], options: Options, parts: Parts, show: Show, clock: Clock) -> None:
+        self._planned = planned
+        self._options = options
+        self._parts = parts
+        self._show = show
+        self._clock = clock
+        self._figures = Figures()
+
+    async def whole(self) -> Report:
+        begun = self._clock.monotonic()
+        self._show.step("starting broker, store, simulator, sink and workers")
+        at = await self._parts.start()
+        simulated, store = Simulated(at.simulator), StoreView(at.store)
+        try:
+            if self._options.everyday:
+                await simulated.set_everyday_faults()
+            topics = Topics.load(PREFIX)
+            await first_of(until_stages_work(at.broker, topics, self._clock), self._parts.watch())
+            traffic = Traffic(
+                at.broker, topics, clock=self._clock, most=self._options.most, on_outcome=self._figures.add
+            )
+            async with traffic:
+                report = await first_of(self._drive(begun, traffic, simulated, store), self._parts.watch())
+        finally:
+            await simulated.close()
+            await store.close()
+        return report
+
+    async def _drive(self, begun: float, traffic: Traffic, simulated: Simulated, store: StoreView) -> Report:
+        self._show.step(f"sending {len(self._planned):,} requests")
+        sending_from = self._clock.monotonic()
+        looking = asyncio.ensure_future(self._look(traffic, simulated))
+        try:
+            await traffic.send(self._planned)
+            await traffic.finish(stall=_STALL_SECONDS)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+        sent_and_ended = self._clock.monotonic()
+        self._show.step("waiting for the store")
+        stored = await self._all_stored(store, traffic)
+        return Report(
+            audit=traffic.tally.audit(),
+            figures=self._figures,
+            books=await simulated.books(),
+            stored=stored,
+            latencies=traffic.tally.latencies,
+            sent=traffic.sends,
+            seconds=self._clock.monotonic() - begun,
+            traffic_seconds=sent_and_ended - sending_from,
+        )
+
+    async def _look(self, traffic: Traffic, simulated: Simulated) -> None:
+        """Show how it stands, and begin the outage when enough has ended."""
+        broken = not self._options.outage
+        while True:
+            ended = traffic.tally.ended
+            self._show.standing(Standing(ended, self._figures))
+            if not broken and ended >= _OUTAGE_AT * len(self._planned):
+                broken = True
+                self._show.step("provider openai goes down for a few seconds")
+                await simulated.begin_outage("openai")
+            await self._clock.sleep(_LOOK_SECONDS)
+
+    async def _all_stored(self, store: StoreView, traffic: Traffic) -> Stored:
+        """The store's totals once it has every outcome, or when its rows have not grown for too long."""
+        stored = await store.totals()
+        waited_since = self._clock.monotonic()
+        while stored.rows < traffic.tally.audit().outcomes:
+            await self._clock.sleep(_LOOK_SECONDS)
+            now = await store.totals()
+            if now.rows > stored.rows:
+                waited_since = self._clock.monotonic()
+            elif self._clock.monotonic() - waited_since > _STORE_SECONDS:
+                break
+            stored = now
+        return stored

@@ -1,0 +1,49 @@
+"""When the line is ready: every stage has taken its partitions."""
+
+from collections.abc import Iterable
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from streamguard.clock import Clock
+from streamguard.stream.flow import FLOW
+from streamguard.stream.topics import Topics
+from streamguard.stream.traffic import TrafficError
+
+
+def group_of(topics: Topics, stage: str) -> str:
+    """The name of a stage's consumer group."""
+    return f"{topics.prefix}streamguard-{stage}"
+
+
+async def until_stages_work(
+    brokers: str, topics: Topics, clock: Clock, *, stages: Iterable[str] = tuple(FLOW), seconds: float = 60.0
+) -> None:
+    """Return when each stage has committed for all partitions of its source, which it does just before its first step.
+
+    On a cluster where the stages have worked before, their old commits count. Raises `TrafficError` naming the stages that
+    are not there after `seconds`.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
+    until = clock.monotonic() + seconds
+    missing = list(stages)
+    await admin.start()
+    try:
+        while missing:
+            missing = [stage for stage in missing if not await _works(admin, topics, stage)]
+            if missing and clock.monotonic() > until:
+                raise TrafficError(f"not ready within {seconds:.0f} s: {', '.join(missing)}")
+            await clock.sleep(0.1 if missing else 0)
+    finally:
+        await admin.close()
+
+
+async def _works(admin: AIOKafkaAdminClient, topics: Topics, stage: str) -> bool:
+    source = topics.full(FLOW[stage].source)
+    try:
+        described = await admin.describe_topics([source])
+        committed = await admin.list_consumer_group_offsets(group_of(topics, stage))
+    except KafkaError:  # the group's coordinator is not known yet
+        return False
+    there = {place.partition for place, at in committed.items() if place.topic == source and at.offset >= 0}
+    return 0 < len(described[0]["partitions"]) <= len(there)
