@@ -7,8 +7,10 @@ import phonenumbers
 
 from streamguard.checks.matching import Pattern
 
-_RUN = Pattern(r"(?:^|[^\w+.,])(\+?[(]?[0-9](?:[ \t().\-/]{0,3}[0-9]){6,29})", group=1)
-_CHUNK = re.compile(r"[+(]*[0-9][0-9().\-/]*")
+_RUN = Pattern(
+    r"(?:^|[^\w+.,]|[^\d][.,])(\+?[(]?[0-9](?:[ \t().\-/]{0,3}[0-9]){6,29}(?: ?(?:x|ext\.? ?)[0-9]{1,6})?)", group=1
+)
+_CHUNK = re.compile(r"[+(]*[0-9][0-9().\-/]*(?: ?(?:x|ext\.? ?)[0-9]{1,6})?")
 _DIGITS = re.compile(r"[^0-9]")
 
 _CARD_PREFIX = re.compile(r"(?:3(?:0|[4-9])|4|5|6|2[2-7]|1800|2131)")
@@ -22,7 +24,8 @@ _CUE = re.compile(
 )
 _CUE_REACH = 32
 """How many characters before a number a word may stand that makes it a telephone's."""
-_NORTH_AMERICAN = re.compile(r"(?:1[-. ])?\(?[2-9]\d{2}\)?[-. ]{1,2}\d{3}[-. ]\d{4}")
+_NORTH_AMERICAN = re.compile(r"(?:1[-. ])?(?:[2-9]\d{2}[-. ]{1,2}|\([2-9]\d{2}\)[-. ]{0,2})\d{3}[-. ]\d{4}")
+_EXTENSION = re.compile(r" ?(?:x|ext\.? ?)[0-9]{1,6}$")
 _TOLL_FREE = re.compile(r"(?:\+?1[-. ]?)?\(?8(?:00|33|44|55|66|77|88)\)?[-. ]")
 _DATE = re.compile(r"(?:19|20)\d{2}[-./]\d{1,2}[-./]\d{1,2}\b|\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d{2}\b")
 _REGIONS = ("GB", "DE", "FR", "IT", "AT", "CH", "NL", "ES", "AU", "SE")
@@ -62,7 +65,7 @@ class Numbers:
             first += 1
 
     def _kind(self, start: int, end: int) -> str | None:
-        written = self._text[start:end]
+        written = _EXTENSION.sub("", self._text[start:end])
         digits = _DIGITS.sub("", written)
         if len(digits) < 7:
             return None
