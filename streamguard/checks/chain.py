@@ -69,12 +69,13 @@ class OutputChain:
         *,
         placeholders: Sequence[Placeholder] = (),
         system_text: str = "",
+        asked: str = "",
         canary: str | None = None,
     ) -> ChainResult:
         """Check an answer that still has its placeholders. Never raises.
 
-        `placeholders` are the asker's, `system_text` the instructions as sent, `canary` the one that stands in them. A blocked
-        answer's text is empty when a check failed; otherwise it is there, for people who review it.
+        `placeholders` are the asker's, `system_text` the instructions as sent, `asked` the other messages as sent (redacted),
+        `canary` the word that stands in the instructions. A blocked answer's text is empty when a check failed; otherwise it is there, for people who review it.
         """
         subject = Subject(output, "assistant", "output")
         story = _Story(self._policy, "output", (subject,))
@@ -82,7 +83,7 @@ class OutputChain:
             *self._first,
             PromptLeak(system_text, canary),
             *self._extra,
-            PersonalEcho(placeholders, system_text),
+            PersonalEcho(placeholders, f"{system_text}\n{asked}"),
         )
         return story.end((story.through(checks, subject, 0).text,), tuple(placeholders))
 

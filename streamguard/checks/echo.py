@@ -13,13 +13,16 @@ _LISTED = 64
 
 
 class PersonalEcho:
-    """Masks personal data, except the asker's own and what the service's instructions say themselves (its hotline)."""
+    """Masks personal data, except the asker's own and what stands in the prompt as it was sent.
+
+    The prompt was redacted: what is left in it is not personal (an order number), or the service's own (its hotline).
+    """
 
     name = "personal_echo"
 
-    def __init__(self, placeholders: Iterable[Placeholder], system_text: str) -> None:
+    def __init__(self, placeholders: Iterable[Placeholder], prompt_text: str) -> None:
         self._own = {placeholder.value for placeholder in placeholders}
-        self._system_text = system_text
+        self._prompt_text = prompt_text
 
     def inspect(self, subject: Subject) -> Finding:
         text = subject.text
@@ -43,4 +46,4 @@ class PersonalEcho:
         )
 
     def _known(self, value: str) -> bool:
-        return value in self._own or value in self._system_text
+        return value in self._own or value in self._prompt_text

@@ -18,10 +18,16 @@ _CARD_FORM = re.compile(r"\d{12,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])
 _SSN_FORM = re.compile(r"(\d{3})-(\d{2})-(\d{4})")
 
 _CUE = re.compile(
-    r"(?:phone|tel|call|mobile|cell|fax|whatsapp|sms|text me|ring|reach|dial|contact"
-    r"|telefon|handy|rufnummer|anruf|ruf|erreich|telephone|appel|portable|llam|movil|móvil|teléfono|téléphone)",
+    r"\b(?:(?:tele)?phones?|tel|call(?: \w+)?|mobile|cell|fax|whatsapp|sms|text me|dial|reach me|desk|office"
+    r"|telefon\w*|handy\w*|mobil|rufnummer|anrufen|appelez|portable|movil|móvil|teléfono|téléphone|llámame)\b",
     re.IGNORECASE,
 )
+_OTHER = re.compile(
+    r"\b(?:order|ticket|invoice|case|ref|reference|account|customer|item|article|id|tracking|bestell\w*|auftrag\w*|kunden\w*"
+    r"|rechnung\w*|commande|facture|pedido|factura)\b",
+    re.IGNORECASE,
+)
+"""A word that makes the number after it something else, wherever a telephone was mentioned before."""
 _CUE_REACH = 32
 """How many characters before a number a word may stand that makes it a telephone's."""
 _NORTH_AMERICAN = re.compile(r"(?:1[-. ])?(?:[2-9]\d{2}[-. ]{1,2}|\([2-9]\d{2}\)[-. ]{0,2})\d{3}[-. ]\d{4}")
@@ -84,7 +90,7 @@ class Numbers:
     def _is_phone(self, written: str, digits: str, start: int) -> bool:
         if written.startswith("+"):
             return _possible("+" + digits)
-        if _CUE.search(self._text, max(0, start - _CUE_REACH), start):
+        if self._announced(start):
             return True
         if digits.startswith("00") and len(digits) >= 11:
             return _possible("+" + digits[2:])
@@ -93,6 +99,11 @@ class Numbers:
         if not 9 <= len(digits) <= 12 or not (written.startswith("0") or written.startswith("(0")):
             return False
         return any(_valid(digits, region) for region in _REGIONS)
+
+    def _announced(self, start: int) -> bool:
+        before = self._text[max(0, start - _CUE_REACH) : start]
+        cue = _CUE.search(before)
+        return cue is not None and _OTHER.search(before, cue.start()) is None
 
 
 def _is_card(written: str, digits: str) -> bool:
