@@ -58,7 +58,8 @@ def jars() -> Path:
 
 class KafkaNode:
     """One broker. `start` formats and starts it in `directory`, `kill` is SIGKILL, `stop` an orderly end, and after
-    either `start` brings it back on the same port with what it stored. All of them block; none may be called twice."""
+    either `start` brings it back on the same port with what it stored. All of them block. Start it in the main thread: the
+    broker ends with the thread that started it."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
