@@ -7,6 +7,7 @@ before a group's first assignment, and no say in which broker leads what. The C 
 
 import ctypes
 import importlib.util
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -17,6 +18,7 @@ _PRODUCER = 0
 _OK = 0
 _TOPIC_ALREADY_EXISTS = 36
 _LOG_EMERGENCIES_ONLY = b"0"
+_REST_SECONDS = 0.001
 
 
 class BrokerError(StreamguardError):
@@ -57,9 +59,10 @@ class MockCluster:
         created = self._number(
             "rd_kafka_mock_topic_create", ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int
         )(self._cluster, name.encode(), partitions, 1)
-        if created == _TOPIC_ALREADY_EXISTS:
+        exists = created == _TOPIC_ALREADY_EXISTS
+        _check(_OK if exists else created, "create a topic")
+        if exists:
             return
-        _check(created, "create a topic")
         lead = self._number(
             "rd_kafka_mock_partition_set_leader", ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32, ctypes.c_int32
         )
@@ -114,6 +117,11 @@ class MockCluster:
 
 
 def _check(code: int, what: str) -> None:
+    """Raise unless a command to the cluster's thread went well, and let that thread come to rest.
+
+    It answers a command before it clears its wake-up: one that follows at once can be seen only a second later.
+    """
+    time.sleep(_REST_SECONDS)
     if code != _OK:
         raise BrokerError(f"librdkafka could not {what}: code {code}")
 
