@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
@@ -42,8 +43,8 @@ async def _works(admin: AIOKafkaAdminClient, topics: Topics, stage: str) -> bool
     source = topics.full(FLOW[stage].source)
     try:
         described = await admin.describe_topics([source])
-        committed = await admin.list_consumer_group_offsets(group_of(topics, stage))
+        places = [TopicPartition(source, item["partition"]) for item in described[0]["partitions"]]
+        committed = await admin.list_consumer_group_offsets(group_of(topics, stage), partitions=places)
     except KafkaError:  # the group's coordinator is not known yet
         return False
-    there = {place.partition for place, at in committed.items() if place.topic == source and at.offset >= 0}
-    return 0 < len(described[0]["partitions"]) <= len(there)
+    return bool(places) and all(place in committed and committed[place].offset >= 0 for place in places)

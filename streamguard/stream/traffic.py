@@ -1,7 +1,8 @@
 """A driver of traffic: sends requests with a bounded number outstanding and audits, as it goes, what comes of them."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -74,12 +75,13 @@ class Traffic:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._producer.start()
-            await self._consumer.start()
-            await self._stand_at_the_end()
-        except KafkaError as error:
+            with _translated("the broker does not serve the topics"):
+                await self._producer.start()
+                await self._consumer.start()
+                await self._stand_at_the_end()
+        except BaseException:
             await self._close()
-            raise TrafficError(f"the broker does not serve the topics: {type(error).__name__}") from None
+            raise
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._look_at_settle())]
         return self
 
@@ -91,8 +93,12 @@ class Traffic:
     async def send(self, planned: Iterable[Planned], *, per_second: float | None = None) -> None:
         """Send all, in order, as fast as the bounds let it, or at an even rate. Returns when all are acknowledged.
 
-        Raises `KafkaError` when the broker refuses one, and what a reader task died of.
+        Raises `TrafficError` when the broker refuses one or cannot be read any more.
         """
+        with _translated("the broker does not take or give records"):
+            await self._send(planned, per_second)
+
+    async def _send(self, planned: Iterable[Planned], per_second: float | None) -> None:
         begun = self._clock.monotonic()
         acknowledgements: set[asyncio.Future[Any]] = set()
         for number, item in enumerate(planned):
@@ -114,7 +120,14 @@ class Traffic:
             await asyncio.gather(*acknowledgements)
 
     async def finish(self, *, stall: float = 60.0) -> bool:
-        """Wait until everything sent has ended; False when nothing has moved for `stall` seconds."""
+        """Wait until everything sent has ended; False when nothing has moved for `stall` seconds.
+
+        Raises `TrafficError` when the broker cannot be read any more.
+        """
+        with _translated("the broker does not give records"):
+            return await self._finish(stall)
+
+    async def _finish(self, stall: float) -> bool:
         while self.tally.outstanding:
             ended, outcomes = self.tally.ended, self._outcomes
             try:
@@ -203,6 +216,14 @@ class Traffic:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._consumer.stop()
         await self._producer.stop()
+
+
+@contextmanager
+def _translated(what: str) -> Generator[None]:
+    try:
+        yield
+    except KafkaError as error:
+        raise TrafficError(f"{what} ({type(error).__name__})") from None
 
 
 def _headers(item: Planned) -> list[tuple[str, bytes]]:

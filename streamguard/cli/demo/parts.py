@@ -12,11 +12,11 @@ from streamguard.clock import Clock
 from streamguard.config import plain_environment
 from streamguard.errors import StreamguardError
 from streamguard.processes import Command, GaveUp, RestartPolicy, Supervisor
-from streamguard.stream.flow import FLOW
-from streamguard.stream.topics import Topics
 
 _LISTENING = re.compile(rb"listening on (\S+:\d+)")
 _START_SECONDS = 30.0
+_JOIN_SECONDS = "1.5"
+"""How long the embedded broker's groups wait for more members: as far apart as two workers may come up."""
 
 
 class PartFailed(StreamguardError):
@@ -43,11 +43,10 @@ class Parts:
 
         Raises `PartFailed` when a server does not come up.
         """
-        topics = [name for topic in Topics.load(PREFIX) for name in ("--topic", f"{PREFIX}{topic.name}:{PARTITIONS}")]
-        groups = [part for stage in FLOW for part in ("--group", f"{PREFIX}streamguard-{stage}")]
-        self._serve("broker", *topics, *groups)
+        wait = "0" if self._together == 1 else _JOIN_SECONDS
+        self._serve("broker", "--prefix", PREFIX, "--partitions", str(PARTITIONS), "--wait", wait)
         self._serve("store", "--path", str(self._folder.store))
-        self._serve("simulator", "--seed", str(self._seed))
+        self._serve("simulator", "--seed", str(self._seed), "--latency-sigma", "0.3")
         broker, store, simulator = await asyncio.gather(
             *(self._address(name) for name in ("broker", "store", "simulator"))
         )
@@ -97,8 +96,13 @@ class Parts:
             }
         return {f"worker-{number}": ("--number", str(number)) for number in range(self._processes)}
 
+    @property
+    def _together(self) -> int:
+        """How many members each consumer group has."""
+        return 1 if self._stages else self._processes
+
     def _serve(self, name: str, *arguments: str) -> None:
-        self._servers.add(self._command(name, name, "--port", "0", *arguments))
+        self._servers.add(self._command(name, name, *arguments))
 
     def _command(self, name: str, *arguments: str) -> Command:
         return Command(

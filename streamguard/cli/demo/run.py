@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import httpx
+
 from streamguard.cli.demo.faults import Simulated
 from streamguard.cli.demo.figures import Figures
 from streamguard.cli.demo.folder import Folder
-from streamguard.cli.demo.parts import Parts
+from streamguard.cli.demo.parts import PartFailed, Parts
 from streamguard.cli.demo.progress import Show, Standing
 from streamguard.cli.demo.report import Report
 from streamguard.cli.demo.settings import PREFIX
@@ -115,6 +117,8 @@ class _Run:
             )
             async with traffic:
                 report = await first_of(self._drive(begun, traffic, simulated, store), self._parts.watch())
+        except httpx.HTTPError as error:
+            raise PartFailed(f"store or simulator does not answer ({type(error).__name__})") from None
         finally:
             await simulated.close()
             await store.close()

@@ -1,0 +1,136 @@
+"""The report adds up, and the audit fails exactly when one of the books disagrees."""
+
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from streamguard.cli.demo.faults import Books
+from streamguard.cli.demo.figures import Figures, percentile
+from streamguard.cli.demo.printing import print_report
+from streamguard.cli.demo.progress import Plain, Standing
+from streamguard.cli.demo.report import Report
+from streamguard.cli.demo.stored import Stored
+from streamguard.clock import FakeClock
+from streamguard.stream.tally import Audit
+
+CALL = {"provider": "openai", "model": "gpt-4o", "kind": "first", "status": "ok", "cost_nusd": 1_000_001}
+ANSWERED: dict[str, Any] = {
+    "status": "answered",
+    "cost_nusd": 1_000_001,
+    "cache": {"status": "miss"},
+    "timings": {"total_us": 60_000, "stages_us": {"admit": 100, "invoke": 55_000}},
+    "calls": [
+        {**CALL, "status": "error", "error": "timeout", "cost_nusd": 0, "tripped": True},
+        {**CALL, "kind": "retry", "usage": {"input_tokens": 10, "output_tokens": 4}},
+    ],
+}
+HIT = {
+    "status": "answered",
+    "cache": {"status": "exact", "saved_nusd": 7},
+    "cost_nusd": 0,
+    "timings": {"total_us": 9_000},
+}
+REFUSED = {
+    "status": "refused",
+    "reason": "no_consent",
+    "cost_nusd": 0,
+    "cache": {"status": "off"},
+    "timings": {"total_us": 1},
+}
+
+
+def _report() -> Report:
+    figures = Figures()
+    for outcome in (ANSWERED, HIT, REFUSED):
+        figures.add(outcome)
+    return Report(
+        audit=Audit(
+            requests=4,
+            repeated=1,
+            responses=3,
+            outcomes=3,
+            dead_letters=1,
+            lost=0,
+            twice=0,
+            elsewhere=0,
+            inside=0,
+            unplanned={},
+        ),
+        figures=figures,
+        books=Books(calls=2, finished=1, cost_nusd=1_000_001, paid_twice=0),
+        stored=Stored(rows=3, requests=3, records=3, cost_nusd=1_000_001),
+        latencies=[0.01, 0.02, 0.5],
+        sent=5,
+        seconds=9.0,
+        traffic_seconds=2.0,
+    )
+
+
+def test_the_object_for_machines() -> None:
+    made = _report().to_json()
+    assert (made["requests"], made["responses"], made["dead_letters"], made["sent"]) == (4, 3, 1, 5)
+    assert (made["lost"], made["duplicates"], made["store_rows"]) == (0, 0, 3)
+    assert made["outcomes"] == {"answered": 2, "refused": 1, "failed": 0, "escalated": 0}
+    assert made["reasons"] == {"no_consent": 1}
+    assert made["cache"] == {"exact": 1, "semantic": 0, "miss": 1, "off": 1, "saved_usd": 7e-9}
+    assert (made["cost_usd"], made["saved_usd"]) == (0.001000001, 7e-9)
+    assert made["latency_ms"] == {"p50": 20.0, "p95": 500.0, "p99": 500.0}
+    assert made["calls"]["retries"] == made["calls"]["breaker_trips"] == 1
+    assert made["calls"]["errors"] == {"timeout": 1}
+    assert made["models"]["openai/gpt-4o"]["failed"] == 1
+    assert made["audit"]["passed"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"audit": replace(_report().audit, lost=1)}, "1 requests were lost"),
+        ({"audit": replace(_report().audit, twice=2)}, "came twice"),
+        ({"audit": replace(_report().audit, responses=2)}, "have a response"),
+        ({"stored": replace(_report().stored, rows=2)}, "2 rows"),
+        ({"stored": replace(_report().stored, requests=2)}, "of 2 requests"),
+        ({"stored": replace(_report().stored, cost_nusd=1_000_000)}, "in the store"),
+        ({"books": replace(_report().books, cost_nusd=1_000_002)}, "the provider counted $0.001000002"),
+        ({"books": replace(_report().books, paid_twice=1)}, "paid twice"),
+    ],
+)
+def test_one_nano_dollar_or_one_row_fails_the_audit(wrong: dict[str, Any], says: str) -> None:
+    report = replace(_report(), **wrong)
+    assert any(says in problem for problem in report.problems())
+    assert not report.to_json()["audit"]["passed"]
+
+
+def test_the_page_for_people_names_everything_that_matters() -> None:
+    written = StringIO()
+    report = _report()
+    print_report(report, Path("streamguard-demo"), Console(file=written, width=120))
+    page = written.getvalue()
+    for part in ("no_consent", "openai/gpt-4o", "p99", "lost 0, twice 0", "$0.001000001", "breaker trips", "passed"):
+        assert part in page
+    assert page.count("  streamguard ") == 3
+    written.truncate(0)
+    print_report(replace(report, sent=6, audit=replace(report.audit, lost=1)), Path("d"), Console(file=written))
+    assert "FAILED" in written.getvalue()
+
+
+def test_plain_lines_come_now_and_then() -> None:
+    clock, lines = FakeClock(), list[str]()
+    with Plain(2_000, clock, lines.append) as show:
+        for ended in range(0, 100, 10):
+            show.standing(Standing(ended, Figures()))
+            clock.advance(1)
+    assert [line.split(":")[0] for line in lines] == ["10 of 2,000", "60 of 2,000"]
+
+
+@given(st.lists(st.floats(0, 1e9), min_size=1, max_size=300), st.sampled_from([0.5, 0.95, 0.99, 1.0]))
+def test_a_percentile_is_a_value_with_that_share_at_or_below_it(values: list[float], share: float) -> None:
+    found = percentile(values, share)
+    assert found in values
+    assert sum(value <= found for value in values) >= share * len(values)
+    assert sum(value < found for value in values) <= share * len(values)
