@@ -19,7 +19,7 @@ from streamguard.clock import Clock, SystemClock
 from streamguard.config import Config
 from streamguard.errors import ConfigError, InputError
 from streamguard.intake.contract import Ownership, StepFunction
-from streamguard.intake.loop import Intake
+from streamguard.intake.intake import Intake
 from streamguard.intake.settings import Settings
 from streamguard.prompts.registry import PromptBook
 from streamguard.providers.breaker import Breakers
@@ -154,7 +154,6 @@ class _Builder:
             prompts=prompts,
             default_prompt=config.policy.default_prompt,
             routes=config.routes,
-            limits=config.limits,
             policy_version=config.policy.version,
             key=self._key,
             ending=self._ending,

@@ -80,7 +80,7 @@ class Ending:
             **_made(completion),
         )
 
-    def failed(self, event: Event[Admitted] | Event[Carried], watch: Watch) -> Step:
+    def failed(self, event: Event[Admitted | Carried], watch: Watch) -> Step:
         """End a request that a stage could not handle: `failed: internal`."""
         entry = watch.entry(Reason.INTERNAL)
         record = event.record

@@ -13,17 +13,18 @@ from streamguard.checks.chain import InputChain
 from streamguard.checks.contract import ChainResult, Subject
 from streamguard.checks.tokens import count_message_tokens
 from streamguard.clock import Clock
-from streamguard.config import Candidate, Limits
+from streamguard.config import Candidate
 from streamguard.errors import StreamguardError
 from streamguard.events.base import Record
 from streamguard.events.outcome import Outcome
 from streamguard.events.reason import Reason
-from streamguard.events.request import Document, Message, Request
-from streamguard.events.stages import Admitted, Ask, Guarded, PromptUsed
+from streamguard.events.request import CacheMode, Document, Message, Request
+from streamguard.events.stages import Admitted, Ask, Guarded, Reservation
+from streamguard.events.trail import TrailEntry
 from streamguard.prompts.errors import UnknownPrompt
-from streamguard.prompts.registry import PromptBook, Template
+from streamguard.prompts.registry import PromptBook
 from streamguard.prompts.rendering import Rendered, render
-from streamguard.prompts.trimming import trim
+from streamguard.prompts.trimming import Trimmed, trim
 from streamguard.stages.contract import Event, Out, Step
 from streamguard.stages.ending import Ending, conclude
 from streamguard.stages.watch import Watch
@@ -80,7 +81,6 @@ class Guard:
         prompts: PromptBook,
         default_prompt: str,
         routes: Mapping[str, Sequence[Candidate]],
-        limits: Limits,
         policy_version: str,
         key: bytes,
         ending: Ending,
@@ -90,7 +90,6 @@ class Guard:
         self._prompts = prompts
         self._default_prompt = default_prompt
         self._routes = {name: [(c.provider, c.model) for c in candidates] for name, candidates in routes.items()}
-        self._limits = limits
         self._policy_version = policy_version
         self._key = key
         self._fingerprint_key = hmac.digest(key, b"streamguard/fingerprint", "sha256")
@@ -128,68 +127,64 @@ class Guard:
         if checked.blocked is not None:
             return self._refuse(event, watch, checked.blocked, checked, texts)
         try:
-            template = self._template(request)
-            rendered = self._render(template, request, texts)
+            rendered = self._render(request, texts)
         except UnknownPrompt:
             return self._refuse(event, watch, Reason.UNKNOWN_PROMPT, checked, texts)
         reservation = event.record.decision.reservation
         assert reservation is not None
-        messages = trim(rendered.messages, max_tokens=reservation.input_tokens, count=count_message_tokens)
-        tokens = count_message_tokens(messages)
-        if tokens > reservation.input_tokens:
+        trimmed = trim(rendered.messages, reservation.input_tokens, count_message_tokens)
+        if not trimmed.fits:
             return self._refuse(event, watch, Reason.INPUT_TOO_LONG, checked, texts)
-        guarded = self._guarded(event, watch, checked, texts, template, rendered, messages, tokens)
+        entry = watch.entry("pass", tokens=trimmed.tokens, trimmed=trimmed.dropped)
+        guarded = self._guarded(event.record, entry, checked, texts, rendered, trimmed, reservation)
         return [Out("guarded", event.key, guarded)]
 
-    def _template(self, request: Request) -> Template:
+    def _render(self, request: Request, texts: _Texts) -> Rendered:
         prompt = request.prompt
-        return self._prompts.get(prompt.name, prompt.version) if prompt else self._prompts.get(self._default_prompt)
-
-    def _render(self, template: Template, request: Request, texts: _Texts) -> Rendered:
+        template = self._prompts.get(prompt.name, prompt.version) if prompt else self._prompts.get(self._default_prompt)
         return render(
+            self._prompts,
             template,
-            messages=texts.messages,
-            variables=texts.variables if request.prompt else None,
-            documents=texts.documents,
             key=self._key,
-            tenant_id=request.tenant_id,
+            tenant=request.tenant_id,
+            messages=None if prompt else texts.messages,
+            variables=texts.variables if prompt else None,
+            context=texts.documents,
         )
 
     def _guarded(
         self,
-        event: Event[Admitted],
-        watch: Watch,
+        admitted: Admitted,
+        entry: TrailEntry,
         checked: ChainResult,
         texts: _Texts,
-        template: Template,
         rendered: Rendered,
-        messages: tuple[Message, ...],
-        tokens: int,
+        trimmed: Trimmed,
+        reservation: Reservation,
     ) -> Guarded:
-        admitted, request = event.record, event.record.request
-        reservation = admitted.decision.reservation
-        assert reservation is not None
+        request, template = admitted.request, rendered.template
         form = request.response_format or template.response_format
-        structured = form is not None and form.type != "text"
+        asks_for_json = request.response_format is not None and request.response_format.type != "text"
         ask = Ask(
-            messages=messages,
+            messages=trimmed.messages,
             route=template.route,
             temperature=template.temperature,
             max_output_tokens=min(reservation.output_tokens, request.max_output_tokens or template.max_output_tokens),
             response_format=form,
             canary=rendered.canary,
-            static_text=None if structured else template.static_text,
+            static_text=None if asks_for_json else template.static_text,
         )
+        head = request.head()
         return Guarded(
-            head=request.head(),
+            head=head.model_copy(update={"cache": _less_shared(head.cache, template.cache)}),
             run=admitted.run,
             received_at=admitted.received_at,
-            trail=(*admitted.trail, watch.entry("pass", tokens=tokens, trimmed=len(rendered.messages) - len(messages))),
+            trail=(*admitted.trail, entry),
             verdicts=checked.verdicts,
-            prompt=PromptUsed(name=template.name, version=template.version),
+            prompt=template.used,
             ask=ask,
             placeholders=checked.placeholders,
-            input_tokens=tokens,
+            input_tokens=trimmed.tokens,
             fingerprint=fingerprint(
                 key=self._fingerprint_key,
                 tenant_id=request.tenant_id,
@@ -216,6 +211,14 @@ class Guard:
         return self._ending.early(
             event.key, event.record, entry, "refused", reason, verdicts=checked.verdicts, messages=kept
         )
+
+
+_SHARING: tuple[CacheMode, ...] = ("off", "exact", "semantic")
+
+
+def _less_shared(wanted: CacheMode, allowed: CacheMode | None) -> CacheMode:
+    """The request's wish, within what its prompt allows."""
+    return wanted if allowed is None else _SHARING[min(_SHARING.index(wanted), _SHARING.index(allowed))]
 
 
 def _subjects(request: Request) -> list[Subject]:

@@ -24,20 +24,23 @@ class CacheFeed:
     """Background of the lookup stage (`streamguard.stream.hosting.Background`): it is ready once everything that stood in
     the topic at the start is in the cache."""
 
+    _reader: AIOKafkaConsumer
+
     def __init__(self, brokers: str, topic: str, cache: ExactCache, clock: Clock) -> None:
+        self._brokers = brokers
         self._topic = topic
         self._cache = cache
         self._clock = clock
+
+    async def __call__(self, ready: asyncio.Event, stop: asyncio.Event) -> None:
+        """Until `stop`. A broker that is away is waited for: an old cache only saves less."""
         self._reader = AIOKafkaConsumer(
-            bootstrap_servers=brokers,
+            bootstrap_servers=self._brokers,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=500,
             metadata_max_age_ms=30_000,
         )
-
-    async def __call__(self, ready: asyncio.Event, stop: asyncio.Event) -> None:
-        """Until `stop`. A broker that is away is waited for: an old cache only saves less."""
         await self._reader.start()
         try:
             places = await self._places()
@@ -45,6 +48,8 @@ class CacheFeed:
             self._reader.assign(places)
             await self._reader.seek_to_beginning(*places)
             while not stop.is_set():
+                if not ready.is_set() and await self._reached(ends):
+                    ready.set()
                 try:
                     batch = await self._reader.getmany(timeout_ms=500, max_records=2000)
                 except KafkaError as error:
@@ -54,16 +59,17 @@ class CacheFeed:
                 for records in batch.values():
                     for record in records:
                         self._enter(record)
-                if not ready.is_set() and await self._reached(ends):
-                    ready.set()
         finally:
             await self._reader.stop()
 
     async def _places(self) -> list[TopicPartition]:
-        await self._reader.topics()  # asks the cluster
+        try:
+            await self._reader.end_offsets([TopicPartition(self._topic, 0)])  # makes the client learn the topic
+        except KafkaError:
+            raise CacheTopicMissing(f"the topic {self._topic!r} cannot be read; create the topics first") from None
         numbers = self._reader.partitions_for_topic(self._topic)
         if not numbers:
-            raise CacheTopicMissing(f"the topic {self._topic!r} is missing; create the topics first")
+            raise CacheTopicMissing(f"the topic {self._topic!r} has no partitions; create the topics first")
         return [TopicPartition(self._topic, number) for number in sorted(numbers)]
 
     async def _reached(self, ends: dict[TopicPartition, int]) -> bool:

@@ -42,20 +42,29 @@ class PartitionsDiffer(StreamguardError):
 class AdmissionJournal:
     """The journal partitions of one admit worker. Also its background: connected before the intake starts."""
 
+    _producer: AIOKafkaProducer
+    _reader: AIOKafkaConsumer
+
     def __init__(self, brokers: str, topic: str, requests: str, limits: Limits) -> None:
+        self._brokers = brokers
         self._topic = topic
         self._requests = requests
         self._partitions = 0
         self._limits = limits
         self._ends: dict[int, int] = {}
         self._owned: dict[int, JournalReplay] = {}
-        self._producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", enable_idempotence=True, linger_ms=0)
-        self._reader = AIOKafkaConsumer(
-            bootstrap_servers=brokers, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=50
-        )
 
     async def __call__(self, ready: asyncio.Event, stop: asyncio.Event) -> None:
         """Stay connected until `stop`."""
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=self._brokers, acks="all", enable_idempotence=True, linger_ms=0
+        )
+        self._reader = AIOKafkaConsumer(
+            bootstrap_servers=self._brokers,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=50,
+        )
         try:
             await self._producer.start()
             await self._reader.start()

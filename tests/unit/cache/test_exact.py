@@ -46,13 +46,17 @@ def test_the_same_question_has_the_same_fingerprint() -> None:
 
 @pytest.mark.parametrize("part", sorted(QUESTION))
 def test_every_part_of_the_question_changes_the_fingerprint(part: str) -> None:
-    assert fingerprint(**{**QUESTION, part: OTHER[part]}) != fingerprint(**QUESTION)
+    changed: dict[str, Any] = {**QUESTION, part: OTHER[part]}
+
+    assert fingerprint(**changed) != fingerprint(**QUESTION)
 
 
 def test_the_speaker_is_part_of_the_question() -> None:
     other = [Message(role="assistant", content="Where is my parcel?")]
 
-    assert fingerprint(**{**QUESTION, "messages": other}) != fingerprint(**QUESTION)
+    changed: dict[str, Any] = {**QUESTION, "messages": other}
+
+    assert fingerprint(**changed) != fingerprint(**QUESTION)
 
 
 def entry(text: str = "Two days.", *, tenant: str = "t", expires_at: int = 1000) -> CacheEntry:

@@ -61,8 +61,14 @@ def guarded(**changes: Any) -> Guarded:
 
 
 def completion(output: str | None = "It arrives tomorrow.", **changes: Any) -> Completion:
-    fields = {**guarded().__dict__, "output": output, "source": "model", "cache": CacheUse(status="miss")}
-    return Completion(**{**fields, "provider": "openai", "model": "gpt-4o", **changes})
+    fields: dict[str, Any] = {
+        **guarded().__dict__,
+        "output": output,
+        "source": "model",
+        "cache": CacheUse(status="miss"),
+    }
+    fields |= {"provider": "openai", "model": "gpt-4o"} | changes
+    return Completion(**fields)
 
 
 def ending(clock: FakeClock | None = None) -> Ending:

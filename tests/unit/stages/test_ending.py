@@ -1,5 +1,7 @@
 """The outcome decides, the response follows, and each user sees their own data."""
 
+from typing import Any
+
 import orjson
 
 from streamguard.answers.provenance import Signer
@@ -50,7 +52,7 @@ def test_the_signature_covers_what_the_service_receives() -> None:
         ending().completed(event(made), entry, "answered", None, output=made.output, parsed=None, verdicts=())
     )
     signer = Signer("test", b"key")
-    claims = {
+    claims: dict[str, Any] = {
         "tenant_id": "acme", "request_id": "r1", "run": 1, "status": response.status, "reason": None
     }  # fmt: skip
 
