@@ -67,8 +67,8 @@ class Tally:
         self.outstanding = 0
         self.outstanding_bytes = 0
         self.ended = 0
-        self.latencies: list[float] = []
-        """Seconds from sending to the first response, in the order of the responses."""
+        self.latencies: dict[Identity, float] = {}
+        """Seconds from sending to the first response."""
 
     def sent(self, planned: Planned, at: float) -> None:
         """Call it before the bytes go out. `at` in seconds, by the clock that `seen` is given too."""
@@ -95,7 +95,7 @@ class Tally:
             expected.responses += 1
             first = expected.responses == 1
             if first:
-                self.latencies.append(at - expected.sent_at)
+                self.latencies[identity] = at - expected.sent_at
         else:
             expected.outcomes += 1
             first = expected.outcomes == 1

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import sys
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from streamguard.cli.demo.folder import Folder
@@ -23,18 +23,32 @@ class PartFailed(StreamguardError):
     """A process of the demo did not start or ended by itself. The message names it and what it said last."""
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which processes there are: `processes` workers with all stages each, or one worker for each of `stages`.
+
+    `broker` is the address of a Kafka that runs already; None starts the embedded one. The simulator answers after 50 ms,
+    log-normally spread by `latency_sigma`.
+    """
+
+    processes: int = 2
+    stages: tuple[str, ...] = ()
+    seed: int = 1
+    prefix: str = PREFIX
+    broker: str | None = None
+    latency_sigma: float = 0.3
+
+
 class Parts:
     """`start` gives the addresses; `watch` raises `PartFailed` as soon as something ends for good; always `stop` them.
 
     A server that ends is not started again: what the broker held would be gone. A worker is.
     """
 
-    def __init__(self, folder: Folder, clock: Clock, *, processes: int, seed: int, stages: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Folder, clock: Clock, layout: Layout) -> None:
         self._folder = folder
         self._clock = clock
-        self._processes = processes
-        self._seed = seed
-        self._stages = stages
+        self._layout = layout
         self._servers = Supervisor(policy=RestartPolicy(failures=1), clock=clock)
         self._workers = Supervisor(clock=clock)
 
@@ -43,15 +57,15 @@ class Parts:
 
         Raises `PartFailed` when a server does not come up.
         """
-        wait = "0" if self._together == 1 else _JOIN_SECONDS
-        self._serve("broker", "--prefix", PREFIX, "--partitions", str(PARTITIONS), "--wait", wait)
+        layout = self._layout
+        if layout.broker is None:
+            wait = "0" if layout.stages or layout.processes == 1 else _JOIN_SECONDS
+            self._serve("broker", "--prefix", layout.prefix, "--partitions", str(PARTITIONS), "--wait", wait)
         self._serve("store", "--path", str(self._folder.store))
-        self._serve("simulator", "--seed", str(self._seed), "--latency-sigma", "0.3")
-        broker, store, simulator = await asyncio.gather(
-            *(self._address(name) for name in ("broker", "store", "simulator"))
-        )
-        at = Addresses(broker=broker, store=store, simulator=simulator)
-        self._folder.config.write_text(to_toml(demo_settings(at)), encoding="utf-8")
+        self._serve("simulator", "--seed", str(layout.seed), "--latency-sigma", str(layout.latency_sigma))
+        store, simulator = await asyncio.gather(self._address("store"), self._address("simulator"))
+        at = Addresses(broker=layout.broker or await self._address("broker"), store=store, simulator=simulator)
+        self._folder.config.write_text(to_toml(demo_settings(at, layout.prefix)), encoding="utf-8")
         config = ("--config", str(self._folder.config))
         self._workers.add(self._command("sink", "sink", *config))
         for name, arguments in self._worker_arguments().items():
@@ -89,17 +103,12 @@ class Parts:
 
     def _worker_arguments(self) -> dict[str, tuple[str, ...]]:
         """One process a stage where stages are named, else processes that run all of them."""
-        if self._stages:
+        if self._layout.stages:
             return {
                 f"worker-{stage}": ("--number", str(number), "--stage", stage)
-                for number, stage in enumerate(self._stages)
+                for number, stage in enumerate(self._layout.stages)
             }
-        return {f"worker-{number}": ("--number", str(number)) for number in range(self._processes)}
-
-    @property
-    def _together(self) -> int:
-        """How many members each consumer group has."""
-        return 1 if self._stages else self._processes
+        return {f"worker-{number}": ("--number", str(number)) for number in range(self._layout.processes)}
 
     def _serve(self, name: str, *arguments: str) -> None:
         self._servers.add(self._command(name, name, *arguments))

@@ -11,7 +11,7 @@ import httpx
 from streamguard.cli.demo.faults import Simulated
 from streamguard.cli.demo.figures import Figures
 from streamguard.cli.demo.folder import Folder
-from streamguard.cli.demo.parts import PartFailed, Parts
+from streamguard.cli.demo.parts import Layout, PartFailed, Parts
 from streamguard.cli.demo.progress import Show, Standing
 from streamguard.cli.demo.report import Report
 from streamguard.cli.demo.settings import PREFIX
@@ -51,7 +51,7 @@ async def run_demo(planned: Sequence[Planned], options: Options, folder: Folder,
     Raises `PartFailed` when a process ends for good, `TrafficError` when the broker does not serve, and `Interrupted` on
     SIGINT or SIGTERM; a second signal kills what has not stopped yet.
     """
-    parts = Parts(folder, clock, processes=options.processes, seed=options.seed)
+    parts = Parts(folder, clock, Layout(processes=options.processes, seed=options.seed))
     told = asyncio.Event()
 
     def tell() -> None:
@@ -142,7 +142,7 @@ class _Run:
             figures=self._figures,
             books=await simulated.books(),
             stored=stored,
-            latencies=traffic.tally.latencies,
+            latencies=list(traffic.tally.latencies.values()),
             sent=traffic.sends,
             seconds=self._clock.monotonic() - begun,
             traffic_seconds=sent_and_ended - sending_from,

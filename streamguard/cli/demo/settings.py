@@ -18,7 +18,7 @@ class Addresses:
     simulator: str
 
 
-def demo_settings(at: Addresses) -> dict[str, dict[str, Any] | list[dict[str, Any]]]:
+def demo_settings(at: Addresses, prefix: str = PREFIX) -> dict[str, dict[str, Any] | list[dict[str, Any]]]:
     """All keys that differ from the defaults.
 
     Breakers close and retries come sooner than production would want, so that an outage of seconds shows everything.
@@ -26,7 +26,7 @@ def demo_settings(at: Addresses) -> dict[str, dict[str, Any] | list[dict[str, An
     default = [("openai", "gpt-4o"), ("openai", "gpt-4o-mini"), ("anthropic", "claude-3-5-haiku-latest")]
     economy = [("openai", "gpt-4o-mini"), ("anthropic", "claude-3-5-haiku-latest")]
     return {
-        "kafka": {"brokers": at.broker, "prefix": PREFIX, "dead_letters_per_minute": 10_000},
+        "kafka": {"brokers": at.broker, "prefix": prefix, "dead_letters_per_minute": 10_000},
         "clickhouse": {"url": f"http://{at.store}", "flush_seconds": 0.5},
         "providers": [
             {"name": name, "base_url": f"http://{at.simulator}/{name}/v1", "api_key": "simulated"}

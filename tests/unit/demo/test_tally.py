@@ -26,7 +26,7 @@ def test_a_request_has_ended_only_with_both_response_and_outcome() -> None:
     assert tally.outstanding == 1
     assert tally.audit().lost == 1
     assert tally.seen("outcome", Identity("t", "r1"), 2.5, None)
-    assert (tally.outstanding, tally.outstanding_bytes, tally.latencies) == (0, 0, [1.5])
+    assert (tally.outstanding, tally.outstanding_bytes, tally.latencies) == (0, 0, {Identity("t", "r1"): 1.5})
     assert tally.audit().lost == 0
 
 
