@@ -1,0 +1,152 @@
+"""Between bytes and records: headers, dead letters, and what a failing stage leaves behind."""
+
+from collections.abc import Sequence
+
+import orjson
+import pytest
+
+from streamguard.clock import FakeClock
+from streamguard.errors import InvalidRecord
+from streamguard.events.base import Record
+from streamguard.events.codec import RECORDS, decode, encode
+from streamguard.events.outcome import Outcome, Response
+from streamguard.events.stages import Guarded
+from streamguard.intake.contract import Output, Received
+from streamguard.stages.contract import Event, Out, Step
+from streamguard.stages.watch import Watch
+from streamguard.stream.flow import FLOW
+from streamguard.stream.stage_step import RecordTooLarge, StageStep, dead_letter, trace_id
+from streamguard.stream.topics import Topics
+from tests.unit.stages.examples import NOW, ending, guarded
+
+TRACE = b"00-" + b"ab" * 16 + b"-" + b"cd" * 8 + b"-01"
+TOPICS = Topics.load("p.")
+
+
+class Says:
+    """A stage that gives what it was made with, and remembers what it was given."""
+
+    def __init__(self, *outs: Out, error: Exception | None = None) -> None:
+        self._outs, self._error = outs, error
+        self.seen: list[tuple[Event[Guarded], Record | None]] = []
+
+    async def run(self, event: Event[Guarded], found: Record | None) -> Step:
+        self.seen.append((event, found))
+        if self._error:
+            raise self._error
+        return self._outs
+
+
+def step(stage: Says) -> StageStep:
+    failing = ending()
+    return StageStep(
+        "lookup", "guarded", stage, TOPICS, lambda event: failing.failed(event, Watch("lookup", FakeClock(NOW)))
+    )
+
+
+def received(value: bytes | None = None, *headers: tuple[str, bytes]) -> Received:
+    return Received("p.guarded", 2, 7, 1000, b"acme/r1", encode(guarded()) if value is None else value, headers)
+
+
+def header(output: Output, name: str) -> bytes | None:
+    return dict(output.headers).get(name)
+
+
+async def test_an_output_carries_schema_trace_and_the_name_on_the_cluster() -> None:
+    stage = Says(Out("invocations", "acme/r1", guarded()))
+
+    [output] = await step(stage)(received(None, ("traceparent", TRACE)), {})
+
+    assert (output.topic, output.key, output.partition) == ("p.invocations", b"acme/r1", None)
+    assert header(output, "traceparent") == TRACE
+    assert header(output, "schema") == b"streamguard.guarded/1"
+    assert stage.seen[0][0].trace_id == "ab" * 16
+    assert stage.seen[0][0].timestamp_us == 1_000_000
+
+
+async def test_a_request_without_a_trace_gets_one_that_a_second_run_continues() -> None:
+    stage = Says(Out("invocations", "acme/r1", guarded()))
+
+    [first] = await step(stage)(received(), {})
+    [second] = await step(stage)(received(), {})
+
+    assert header(first, "traceparent") == header(second, "traceparent")
+    assert trace_id(dict(first.headers)) is not None
+
+
+async def test_the_deciding_output_of_an_interrupted_run_is_handed_over() -> None:
+    stage = Says()
+
+    await step(stage)(received(), {"p.guarded": encode(guarded())})
+
+    assert isinstance(stage.seen[0][1], Guarded)
+
+
+@pytest.mark.parametrize(
+    ("value", "schema", "code"),
+    [
+        (b"{", b"streamguard.guarded/1", "undecodable"),
+        (b"{}", b"streamguard.guarded/1", "invalid_record"),
+        (encode(guarded()), b"streamguard.guarded/2", "unknown_schema"),
+    ],
+)
+async def test_bytes_that_cannot_be_read_go_to_the_dead_letters_as_they_came(
+    value: bytes, schema: bytes, code: str
+) -> None:
+    record = received(value, ("schema", schema), ("src", b"a/0/0/0"))
+    with pytest.raises(InvalidRecord) as caught:
+        await step(Says())(record, {})
+
+    [letter] = step(Says()).bury(record, caught.value, {})
+
+    assert (letter.topic, letter.key, letter.value) == ("p.dead-letters", b"acme/r1", value)
+    assert header(letter, "dlq.code") == code.encode()
+    assert header(letter, "dlq.stage") == b"lookup"
+    assert header(letter, "dlq.at") == b"p.guarded/2/7/1000"
+    assert header(letter, "schema") == schema
+    assert header(letter, "dlq.src") == b"a/0/0/0"
+    assert header(letter, "src") is None
+
+
+async def test_a_request_whose_stage_fails_ends_as_failed_beside_its_dead_letter() -> None:
+    outputs = step(Says()).bury(received(), RuntimeError("some user text"), {})
+
+    assert [output.topic for output in outputs] == ["p.dead-letters", "p.outcomes", "p.responses"]
+    assert outputs[1].value is not None
+    assert outputs[2].value is not None
+    assert decode(Outcome, outputs[1].value).reason == "internal"
+    assert decode(Response, outputs[2].value).status == "failed"
+    assert b"some user text" not in orjson.dumps([str(output.headers) for output in outputs])
+
+
+def test_a_stage_that_cannot_end_a_request_stops_instead() -> None:
+    settle = StageStep("settle", "outcomes", Says(), TOPICS, None)
+    error = RuntimeError()
+
+    with pytest.raises(RuntimeError) as caught:
+        settle.bury(received(), error, {})
+    assert caught.value is error
+
+
+async def test_a_record_that_brokers_refuse_is_noticed_before_anything_is_sent() -> None:
+    huge = guarded(fingerprint="f" * 1_000_001)
+
+    with pytest.raises(RecordTooLarge, match="invocations"):
+        await step(Says(Out("invocations", "k", huge)))(received(), {})
+
+
+def test_every_topic_of_a_record_names_one_that_exists_and_every_stage_writes_what_it_says() -> None:
+    for topic in TOPICS:
+        assert topic.record is None or topic.record in RECORDS
+    for route in FLOW.values():
+        written: Sequence[str] = (*route.targets, *route.rekeyed)
+        assert all(route.stage in TOPICS[name].written_by for name in written)
+        assert route.stage in TOPICS[route.source].read_by
+
+
+def test_a_letter_keeps_a_record_without_a_value() -> None:
+    record = Received("p.guarded", 0, 1, 2, None, None, ())
+
+    letter = dead_letter(TOPICS, "lookup", record, "undecodable")
+
+    assert (letter.key, letter.value) == (None, None)
