@@ -74,8 +74,9 @@ class OutputChain:
     ) -> ChainResult:
         """Check an answer that still has its placeholders. Never raises.
 
-        `placeholders` are the asker's, `system_text` the instructions as sent, `asked` the other messages as sent (redacted),
-        `canary` the word that stands in the instructions. A blocked answer's text is empty when a check failed; otherwise it is there, for people who review it.
+        `placeholders` are the asker's; `system_text` holds the instructions as sent, `canary` the word that stands in them;
+        `asked` holds the other messages as sent. A blocked answer's text is empty when a check failed; otherwise it is there,
+        for people who review it.
         """
         subject = Subject(output, "assistant", "output")
         story = _Story(self._policy, "output", (subject,))

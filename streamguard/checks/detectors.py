@@ -8,17 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from streamguard.checks.matching import Pattern
-from streamguard.checks.numbers import Numbers
+from streamguard.checks.numbers import Numbers, TooManyNumbers
 
 MOST = 5_000
 """More data than this in one text is not a text any more."""
 
 
 class TooMuchFound(Exception):
-    """A text holds more than `MOST` personal data."""
-
-    def __init__(self) -> None:
-        super().__init__(f"more than {MOST} personal data in one text")
+    """A text holds more than `MOST` personal data, or more numbers than can be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +69,13 @@ def personal_data(text: str) -> list[Datum]:
 
 
 def _bounded(data: Iterator[Datum]) -> Iterator[Datum]:
-    for count, datum in enumerate(data):
-        if count == MOST:
-            raise TooMuchFound
-        yield datum
+    try:
+        for count, datum in enumerate(data):
+            if count == MOST:
+                raise TooMuchFound
+            yield datum
+    except TooManyNumbers:
+        raise TooMuchFound from None
 
 
 def _without_overlaps(found: list[Datum]) -> list[Datum]:

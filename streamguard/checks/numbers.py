@@ -8,7 +8,7 @@ import phonenumbers
 from streamguard.checks.matching import Pattern
 
 _RUN = Pattern(
-    r"(?:^|[^\w+.,]|[^\d][.,])(\+?[(]?[0-9](?:[ \t().\-/]{0,3}[0-9]){6,29}(?: ?(?:x|ext\.? ?)[0-9]{1,6})?)", group=1
+    r"(?:^|[^\w+.,]|[^\d][.,])(\+?[(]?[0-9](?:[ \t().\-/]{0,3}[0-9]){6,}(?: ?(?:x|ext\.? ?)[0-9]{1,6})?)", group=1
 )
 _CHUNK = re.compile(r"[+(]*[0-9][0-9().\-/]*(?: ?(?:x|ext\.? ?)[0-9]{1,6})?")
 _DIGITS = re.compile(r"[^0-9]")
@@ -36,8 +36,17 @@ _TOLL_FREE = re.compile(r"(?:\+?1[-. ]?)?\(?8(?:00|33|44|55|66|77|88)\)?[-. ]")
 _DATE = re.compile(r"(?:19|20)\d{2}[-./]\d{1,2}[-./]\d{1,2}\b|\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d{2}\b")
 _REGIONS = ("GB", "DE", "FR", "IT", "AT", "CH", "NL", "ES", "AU", "SE")
 
-_VALIDATED = 200
-"""So many numbers of one text are looked at closely; after that each run of seven digits counts as a telephone's."""
+_LOOKED_UP = 200
+"""So many numbers of one text are looked up in the numbering plans; after that each that would be counts as a telephone's."""
+_TRIED = 15_000
+"""So many pieces of digits are tried at all: several thousand numbers in a row are no text any more."""
+_LONGEST = 19
+_LONGEST_RUN = 10_000
+"""Characters of digits and separators without anything else between them."""
+
+
+class TooManyNumbers(Exception):
+    """A text holds more numbers than can be looked at."""
 
 
 class Numbers:
@@ -45,59 +54,65 @@ class Numbers:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._left = _VALIDATED
+        self._look_ups = _LOOKED_UP
+        self._tries = _TRIED
 
     def found(self) -> Iterator[tuple[str, int, int]]:
-        """`(kind, start, end)` of cards, social security numbers and telephones, in order."""
+        """`(kind, start, end)` of cards, social security numbers and telephones, in order. Raises `TooManyNumbers`."""
         for start, end in _RUN.spans(self._text):
             if end < len(self._text) and self._text[end].isalnum():
                 continue
+            if end - start > _LONGEST_RUN:
+                raise TooManyNumbers
             yield from self._within(start, end)
 
     def _within(self, start: int, end: int) -> Iterator[tuple[str, int, int]]:
         """Numbers that follow each other run together: the longest piece that is something is taken, from the left."""
-        if (kind := self._kind(start, end)) is not None:
-            yield kind, start, end
-            return
         chunks = [match.span() for match in _CHUNK.finditer(self._text, start, end)]
+        digits = [sum(map(str.isdigit, self._text[first:last])) for first, last in chunks]
         first = 0
         while first < len(chunks):
-            for last in range(len(chunks) - 1, first - 1, -1):
+            last, total = first, digits[first]
+            while last + 1 < len(chunks) and total + digits[last + 1] <= _LONGEST:
+                last += 1
+                total += digits[last]
+            while last >= first:
                 piece = chunks[first][0], chunks[last][1]
-                if piece != (start, end) and (kind := self._kind(*piece)) is not None:
+                if (kind := self._kind(*piece)) is not None:
                     yield kind, *piece
                     first = last
                     break
+                last -= 1
             first += 1
 
     def _kind(self, start: int, end: int) -> str | None:
+        self._tries -= 1
+        if self._tries < 0:
+            raise TooManyNumbers
         written = _EXTENSION.sub("", self._text[start:end])
         digits = _DIGITS.sub("", written)
-        if len(digits) < 7:
+        if not 7 <= len(digits) <= _LONGEST:
             return None
-        if self._left <= 0:
-            return "PHONE"
-        if 12 <= len(digits) <= 19 and _is_card(written, digits):
+        if len(digits) >= 12 and _is_card(written, digits):
             return "CARD"
         if (match := _SSN_FORM.fullmatch(written)) and _is_ssn(*match.groups()):
             return "SSN"
         if len(digits) <= 15 and not _DATE.match(written) and not _TOLL_FREE.match(written):
-            self._left -= 1
-            if self._is_phone(written, digits, start):
-                return "PHONE"
+            return "PHONE" if self._is_phone(written, digits, start) else None
         return None
 
     def _is_phone(self, written: str, digits: str, start: int) -> bool:
-        if written.startswith("+"):
-            return _possible("+" + digits)
-        if self._announced(start):
+        if self._announced(start) or _NORTH_AMERICAN.fullmatch(written):
             return True
-        if digits.startswith("00") and len(digits) >= 11:
-            return _possible("+" + digits[2:])
-        if _NORTH_AMERICAN.fullmatch(written):
-            return True
-        if not 9 <= len(digits) <= 12 or not (written.startswith("0") or written.startswith("(0")):
+        international = written.startswith("+") or (digits.startswith("00") and len(digits) >= 11)
+        national = 9 <= len(digits) <= 12 and written.startswith(("0", "(0"))
+        if not international and not national:
             return False
+        self._look_ups -= 1
+        if self._look_ups < 0:
+            return True
+        if international:
+            return _possible("+" + digits.removeprefix("00"))
         return any(_valid(digits, region) for region in _REGIONS)
 
     def _announced(self, start: int) -> bool:

@@ -1,7 +1,9 @@
 """Personal data in what is asked: replaced by placeholders, so that no model, log or cache sees it."""
 
+from itertools import islice
+
 from streamguard.checks.contract import PASS, Finding, Subject
-from streamguard.checks.detectors import Datum, TooMuchFound, personal_data
+from streamguard.checks.detectors import MOST, Datum, TooMuchFound, personal_data
 from streamguard.checks.matching import Pattern
 from streamguard.checks.placeholders import LITERAL, LOOKALIKE, PlaceholderMap
 from streamguard.events.reason import Reason
@@ -22,16 +24,9 @@ class RedactPersonal:
     def inspect(self, subject: Subject) -> Finding:
         text = subject.text
         try:
-            data = personal_data(text)
+            data = _with_literals(text, personal_data(text))
         except TooMuchFound:
             return Finding(action="block", code="too_much_personal", reason=Reason.INPUT_TOO_LONG, text="")
-        if "[" in text or "［" in text:
-            literals = [Datum(LITERAL, *span) for span in _LOOKALIKE.spans(text)]
-            inside = [(literal.start, literal.end) for literal in literals]
-            data = sorted(
-                [*literals, *(datum for datum in data if not any(s <= datum.start < e for s, e in inside))],
-                key=lambda datum: datum.start,
-            )
         if not data:
             return PASS
         parts: list[str] = []
@@ -48,3 +43,17 @@ class RedactPersonal:
             spans=tuple(Span(kind=datum.kind.lower(), start=datum.start, end=datum.end) for datum in data[:_LISTED]),
             text="".join((*parts, text[position:])),
         )
+
+
+def _with_literals(text: str, data: list[Datum]) -> list[Datum]:
+    """`data` and the look-alikes of placeholders, in order. Raises `TooMuchFound`."""
+    if "[" not in text and "［" not in text:
+        return data
+    literals = [Datum(LITERAL, *span) for span in islice(_LOOKALIKE.spans(text), MOST + 1)]
+    if len(literals) > MOST:
+        raise TooMuchFound
+    if not literals:
+        return data
+    covered = {place for literal in literals for place in range(literal.start, literal.end)}
+    outside = (datum for datum in data if datum.start not in covered)
+    return sorted((*literals, *outside), key=lambda datum: datum.start)

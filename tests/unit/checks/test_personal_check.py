@@ -1,0 +1,121 @@
+"""Personal data is found, replaced, and put back exactly."""
+
+import pytest
+
+from streamguard.checks.contract import Subject
+from streamguard.checks.detectors import MOST, personal_data
+from streamguard.checks.numbers import luhn
+from streamguard.checks.personal import RedactPersonal
+from streamguard.checks.placeholders import PlaceholderMap, put_back
+from streamguard.events.reason import Reason
+from streamguard.events.stages import Placeholder
+
+
+def kinds_and_values(text: str) -> list[tuple[str, str]]:
+    return [(datum.kind, text[datum.start : datum.end]) for datum in personal_data(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("write to anna.m+x@mail.example.com, please", "EMAIL", "anna.m+x@mail.example.com"),
+        ("(JÖRG@müller.de)", "EMAIL", "JÖRG@müller.de"),
+        ("请发到bob@example.com谢谢", "EMAIL", "bob@example.com"),
+        ("call +49 30 901820 now", "PHONE", "+49 30 901820"),
+        ("my phone: 5550143", "PHONE", "5550143"),
+        ("(212) 555-0188", "PHONE", "(212) 555-0188"),
+        ("212-555-0188 x77.", "PHONE", "212-555-0188 x77"),
+        ("0171 2345678", "PHONE", "0171 2345678"),
+        ("card 4111 1111 1111 1111 ok", "CARD", "4111 1111 1111 1111"),
+        ("378282246310005", "CARD", "378282246310005"),
+        ("GB82 WEST 1234 5698 7654 32 and so on", "IBAN", "GB82 WEST 1234 5698 7654 32"),
+        ("de89370400440532013000.", "IBAN", "de89370400440532013000"),
+        ("SSN 078-05-1120", "SSN", "078-05-1120"),
+        ("from 203.0.113.7, port 80", "IP", "203.0.113.7"),
+        ("from 203.0.113.7.", "IP", "203.0.113.7"),
+        ("at 2001:db8::8a2e:370:7334!", "IP", "2001:db8::8a2e:370:7334"),
+    ],
+)
+def test_found(text: str, kind: str, value: str) -> None:
+    assert kinds_and_values(text) == [(kind, value)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "order number 4711-20934 of 2026-10-03",
+        "I phoned about order 20934711 yesterday",
+        "4111 1111 1111 1112",
+        "GB82 WEST 1234 5698 7654 33",
+        "version 1.2.3 and 10.0.0.1.5 and 999.1.1.1",
+        "localhost is 127.0.0.1 and 0.0.0.0",
+        "std::vector and 12:30:45",
+        "000-12-3456",
+        "it costs 1,234,567.89 euros",
+        "uuid 123e4567-e89b-12d3-a456-426614174000",
+        "hotline 1-800-273-8255",
+        "an @ alone, foo@bar, @user",
+    ],
+)
+def test_not_personal(text: str) -> None:
+    assert kinds_and_values(text) == []
+
+
+def test_numbers_in_a_row_are_told_apart() -> None:
+    text = "phones 212-555-0188 212-555-0199 4111111111111111"
+    assert [kind for kind, _ in kinds_and_values(text)] == ["PHONE", "PHONE", "CARD"]
+
+
+def test_luhn() -> None:
+    assert luhn("4111111111111111")
+    assert not luhn("4111111111111121")
+
+
+def test_one_value_has_one_token_over_all_texts_of_a_request() -> None:
+    found = PlaceholderMap()
+    check = RedactPersonal(found)
+    first = check.inspect(Subject("a@x.org and b@x.org"))
+    second = check.inspect(Subject("b@x.org, then c@x.org", "document"))
+    assert first.text == "[EMAIL_1] and [EMAIL_2]"
+    assert second.text == "[EMAIL_2], then [EMAIL_3]"
+    assert [placeholder.value for placeholder in found.placeholders()] == ["a@x.org", "b@x.org", "c@x.org"]
+
+
+def test_a_text_that_looks_like_a_placeholder_cannot_name_somebody_elses_datum() -> None:
+    found = PlaceholderMap()
+    check = RedactPersonal(found)
+    document = check.inspect(Subject("Owner: victim@x.org", "document"))
+    asked = check.inspect(Subject("What is [EMAIL_1]? And [email 1]? And ［EMAIL_1］?"))
+    assert document.text == "Owner: [EMAIL_1]"
+    assert asked.text == "What is [LITERAL_1]? And [LITERAL_2]? And [LITERAL_3]?"
+    answer = put_back("[LITERAL_1] and [LITERAL_2] are unknown to me", found.placeholders())
+    assert answer == "[EMAIL_1] and [email 1] are unknown to me"
+
+
+def test_a_value_inside_brackets_does_not_make_a_token() -> None:
+    found = PlaceholderMap()
+    text = "[EMAIL[EMAIL_1]_1] and [EMAIL_a@x.org]"
+    finding = RedactPersonal(found).inspect(Subject(text))
+    assert finding.text is not None
+    assert put_back(finding.text, found.placeholders()) == text
+
+
+def test_putting_back_is_one_pass_and_leaves_unknown_tokens() -> None:
+    own = (
+        Placeholder(token="[EMAIL_1]", kind="EMAIL", value="[PHONE_1]"),
+        Placeholder(token="[PHONE_1]", kind="PHONE", value="123"),
+    )
+    assert put_back("[EMAIL_1] [PHONE_1] [CARD_9] [email_1]", own) == "[PHONE_1] 123 [CARD_9] [email_1]"
+
+
+def test_a_value_is_swept_where_it_was_not_recognised() -> None:
+    found = PlaceholderMap()
+    check = RedactPersonal(found)
+    texts = ["Is 5550143 taken?", "phone: 5550143", "x5550143y"]
+    redacted = [check.inspect(Subject(text)).text or text for text in texts]
+    assert found.sweep(redacted) == ("Is [PHONE_1] taken?", "phone: [PHONE_1]", "x5550143y")
+
+
+def test_more_data_than_a_text_holds_is_refused_without_it() -> None:
+    finding = RedactPersonal(PlaceholderMap()).inspect(Subject("a@b.cc " * (MOST + 1)))
+    assert (finding.action, finding.reason, finding.text) == ("block", Reason.INPUT_TOO_LONG, "")
