@@ -11,6 +11,7 @@ import orjson
 
 from streamguard.clock import Clock, SystemClock
 from streamguard.config import OpenAIProvider as OpenAISettings
+from streamguard.errors import ConfigError
 from streamguard.events.request import ResponseFormat
 from streamguard.events.usage import Usage
 from streamguard.providers.contract import ChatAnswer, ChatRequest
@@ -31,6 +32,8 @@ from streamguard.providers.transport import AiohttpTransport
 
 MAX_BODY_BYTES = 4 << 20
 """An answer's body may be so long. The longest answers of today's models have about half a megabyte."""
+_NEW_NAMES = frozenset({"openai", "azure.ai.openai"})
+"""Their newer models take `max_completion_tokens` only; many compatible servers still know `max_tokens` only."""
 _WORD = re.compile(r"[A-Za-z0-9._:/@+=-]{1,128}")
 _ERROR_BODY_BYTES = 16_384
 _MAY_PASS = frozenset({408, 409, 425})
@@ -39,7 +42,8 @@ _MAY_PASS = frozenset({408, 409, 425})
 class OpenAIProvider:
     """Chat completions of one server, over one pool of connections.
 
-    `transport` stands in for the network in tests. `max_body_bytes` bounds what is read of an answer.
+    `transport` stands in for the network in tests. `max_body_bytes` bounds what is read of an answer. Raises `ConfigError`
+    for an address or a key that cannot be used.
     """
 
     def __init__(
@@ -53,7 +57,8 @@ class OpenAIProvider:
         self.name = settings.name
         self._clock = clock or SystemClock()
         self._max_body_bytes = max_body_bytes
-        self._url = httpx.URL(settings.base_url.rstrip("/") + "/chat/completions")
+        self._url = _url_of(settings)
+        self._tokens_field = "max_completion_tokens" if settings.name in _NEW_NAMES else "max_tokens"
         self._headers: dict[str, str] = {
             "host": self._url.netloc.decode("ascii"),
             "content-type": "application/json",
@@ -63,6 +68,8 @@ class OpenAIProvider:
             "user-agent": "streamguard",
         }
         if key := settings.api_key.get_secret_value():
+            if not (key.isascii() and key.isprintable()):
+                raise ConfigError(f"providers: the api_key of {settings.name!r} must be printable ASCII")
             self._headers["authorization"] = f"Bearer {key}"
         self._transport = transport or AiohttpTransport(
             max_connections=settings.max_connections, connect_timeout=settings.connect_timeout
@@ -70,7 +77,7 @@ class OpenAIProvider:
 
     async def chat(self, ask: ChatRequest, *, timeout: float) -> ChatAnswer:
         """See `ChatProvider.chat`."""
-        body = orjson.dumps(_body(ask))
+        body = orjson.dumps(_body(ask, self._tokens_field))
         try:
             async with asyncio.timeout(timeout):
                 status, headers, content = await self._post(ask, body)
@@ -120,6 +127,16 @@ class OpenAIProvider:
             elif size > _ERROR_BODY_BYTES:
                 break
         return b"".join(chunks)
+
+
+def _url_of(settings: OpenAISettings) -> httpx.URL:
+    try:
+        url = httpx.URL(settings.base_url.rstrip("/") + "/chat/completions")
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme not in ("http", "https") or not url.host or (url.port or 0) > 65_535:
+        raise ConfigError(f"providers: the base_url of {settings.name!r} must look like https://api.openai.com/v1")
+    return url
 
 
 def error_of_exception(error: httpx.HTTPError) -> CallFailed:
@@ -212,11 +229,11 @@ def _usage(value: Any) -> Usage | None:
         return None
 
 
-def _body(ask: ChatRequest) -> dict[str, object]:
+def _body(ask: ChatRequest, tokens_field: str) -> dict[str, object]:
     body: dict[str, object] = {
         "model": ask.model,
         "messages": [{"role": message.role, "content": message.content} for message in ask.messages],
-        "max_tokens": ask.max_output_tokens,
+        tokens_field: ask.max_output_tokens,
     }
     if ask.temperature is not None:
         body["temperature"] = ask.temperature

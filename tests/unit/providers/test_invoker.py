@@ -1,0 +1,311 @@
+"""Asking models: order, retries, fallbacks, time, form and money."""
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+
+from streamguard.clock import FakeClock
+from streamguard.config import Breaker as BreakerSettings
+from streamguard.config import Candidate, Invoke
+from streamguard.errors import ConfigError
+from streamguard.events.reason import Reason
+from streamguard.events.request import Message
+from streamguard.events.stages import Ask, CacheEntry, Reservation
+from streamguard.events.usage import Usage
+from streamguard.providers.answered import Answered
+from streamguard.providers.breaker import Breakers
+from streamguard.providers.contract import ChatAnswer, ChatRequest
+from streamguard.providers.errors import (
+    CallTimeout,
+    ConnectFailed,
+    Disconnected,
+    EmptyAnswer,
+    InvalidResponse,
+    NotAuthorized,
+    RateLimited,
+    Refused,
+    ServerFailed,
+)
+from streamguard.providers.fake import FakeProvider, Scripted
+from streamguard.providers.invoker import Invoker
+from streamguard.providers.prices import FlatPrices
+
+USAGE = Usage(input_tokens=100, output_tokens=10)
+GOOD = ChatAnswer("good", USAGE, "stop", "id-1", "m-2026")
+PRICE = 100 * 2 + 10 * 10
+MANY = Reservation(input_tokens=1000, output_tokens=100, calls=10)
+STALE = CacheEntry(
+    tenant_id="t", output="stale", provider="x", model="y", usage=USAGE, created_at=0, expires_at=1, source="t/r/1"
+)
+
+
+class Setting:
+    """Two candidates, `flagship` and `spare`, each at its own scripted provider."""
+
+    def __init__(self, flagship: tuple[Scripted, ...] = (), spare: tuple[Scripted, ...] = (), **invoke: Any) -> None:
+        self.clock = FakeClock()
+        self.flagship = FakeProvider(*flagship, default=GOOD, clock=self.clock)
+        self.spare = FakeProvider(*spare, default=GOOD, clock=self.clock)
+        self.breakers = Breakers(BreakerSettings(failures=3, open_seconds=5))
+        self.invoker = Invoker(
+            routes={
+                "both": (
+                    Candidate(provider="a", model="flagship", timeout=10),
+                    Candidate(provider="b", model="spare", timeout=8),
+                ),
+                "one": (Candidate(provider="a", model="flagship", timeout=10),),
+            },
+            providers={"a": self.flagship, "b": self.spare},
+            prices=FlatPrices(unknown=frozenset({"spare"}) if invoke.pop("spare_unpriced", False) else frozenset()),
+            breakers=self.breakers,
+            clock=self.clock,
+            rng=random.Random(1),
+            settings=Invoke(**invoke),
+        )
+
+    async def ask(self, route: str = "both", *, static: str | None = None, **how: Any) -> Answered:
+        ask = Ask(
+            messages=(Message(role="user", content="hello"),), route=route, max_output_tokens=50, static_text=static
+        )
+        how.setdefault("reservation", MANY)
+        return await self.invoker.ask(ask, call_id_base="t/r/1", **how)
+
+
+def told(answered: Answered) -> list[tuple[str, str, str, str | None, int | None]]:
+    return [(call.call_id, call.model, call.kind, call.error, call.cost_nusd) for call in answered.calls]
+
+
+async def test_the_preferred_candidate_answers() -> None:
+    setting = Setting()
+    answered = await setting.ask()
+    assert (answered.text, answered.source, answered.degraded, answered.failure) == ("good", "model", None, None)
+    assert (answered.provider, answered.model, answered.finish_reason) == ("a", "flagship", "stop")
+    assert told(answered) == [("t/r/1/1", "flagship", "first", None, PRICE)]
+    assert (answered.cost_nusd, answered.price_version, answered.usage) == (PRICE, "flat-1", USAGE)
+    request, timeout = setting.flagship.asked[0]
+    assert (request.idempotency_key, request.request_id, timeout) == ("t/r/1/1", "t/r/1/1", 10)
+    call = answered.calls[0]
+    assert (call.response_id, call.response_model, call.http_status) == ("id-1", "m-2026", 200)
+
+
+async def test_a_failure_that_may_pass_is_tried_again_under_the_same_key() -> None:
+    setting = Setting((ServerFailed(status=503), Disconnected()))
+    answered = await setting.ask()
+    assert told(answered) == [
+        ("t/r/1/1", "flagship", "first", "server_error", 0),
+        ("t/r/1/1.1", "flagship", "retry", "disconnected", None),
+        ("t/r/1/1.2", "flagship", "retry", None, PRICE),
+    ]
+    assert {request.idempotency_key for request, _ in setting.flagship.asked} == {"t/r/1/1"}
+    assert [request.request_id for request, _ in setting.flagship.asked] == ["t/r/1/1", "t/r/1/1.1", "t/r/1/1.2"]
+    assert len(setting.clock.slept) == 2
+    assert answered.cost_nusd == PRICE
+
+
+async def test_a_useless_answer_is_charged_and_asked_for_anew_under_another_key() -> None:
+    setting = Setting((EmptyAnswer(status=200, usage=USAGE), InvalidResponse(status=200)))
+    answered = await setting.ask()
+    assert [request.idempotency_key for request, _ in setting.flagship.asked] == ["t/r/1/1", "t/r/1/1.1", "t/r/1/1.2"]
+    assert [call.cost_nusd for call in answered.calls] == [PRICE, None, PRICE]
+    assert answered.cost_nusd == 2 * PRICE
+    assert answered.usage == USAGE + USAGE
+
+
+async def test_retries_are_counted_over_all_candidates_together() -> None:
+    setting = Setting((ServerFailed(status=500),) * 9, (ServerFailed(status=500),) * 9, retries=2)
+    answered = await setting.ask()
+    assert [call.kind for call in answered.calls] == ["first", "retry", "retry", "fallback"]
+    assert answered.failure is Reason.PROVIDERS_EXHAUSTED
+    assert answered.cost_nusd == 0
+
+
+@pytest.mark.parametrize("error", [Refused(status=400), NotAuthorized(status=401), Refused(status=404)])
+async def test_a_failure_that_will_not_pass_goes_to_the_next_candidate_and_blames_nobody(
+    error: Refused | NotAuthorized,
+) -> None:
+    setting = Setting((error,) * 10)
+    for _ in range(5):
+        answered = await setting.ask()
+        assert [call.kind for call in answered.calls] == ["first", "fallback"]
+        assert (answered.text, answered.degraded, answered.model) == ("good", "fallback", "spare")
+    assert setting.breakers.of("a", "flagship").state(setting.clock.monotonic()) == "closed"
+
+
+async def test_a_timeout_is_not_repeated_while_there_are_other_candidates() -> None:
+    setting = Setting((99.0,))
+    answered = await setting.ask()
+    assert told(answered) == [
+        ("t/r/1/1", "flagship", "first", "timeout", None),
+        ("t/r/1/3", "spare", "fallback", None, PRICE),
+    ]
+    assert setting.spare.asked[0][1] == 5  # fallback_timeout
+    assert answered.cost_nusd == PRICE
+
+
+async def test_a_timeout_of_the_last_candidate_is_repeated() -> None:
+    answered = await Setting((99.0,)).ask("one")
+    assert [call.kind for call in answered.calls] == ["first", "retry"]
+    assert answered.text == "good"
+
+
+async def test_everything_ends_within_the_timeout() -> None:
+    setting = Setting((CallTimeout(), *[99.0] * 9), timeout=12, backoff=0)
+    answered = await setting.ask("one")
+    assert [timeout for _, timeout in setting.flagship.asked] == [10, 10, 2]
+    assert answered.failure is Reason.PROVIDERS_EXHAUSTED
+    assert setting.clock.monotonic() <= 12
+
+
+async def test_retries_leave_time_for_a_fallback() -> None:
+    setting = Setting((RateLimited(status=429, retry_after=26),), timeout=30)
+    answered = await setting.ask()
+    assert [call.kind for call in answered.calls] == ["first", "fallback"]
+    assert setting.clock.slept == []
+
+
+async def test_a_servers_wish_is_waited_for() -> None:
+    setting = Setting((RateLimited(status=429, retry_after=3),))
+    answered = await setting.ask()
+    assert [call.kind for call in answered.calls] == ["first", "retry"]
+    assert setting.clock.slept[0] >= 3
+
+
+async def test_a_deadline_that_has_passed_means_no_call() -> None:
+    setting = Setting()
+    answered = await setting.ask(deadline_us=setting.clock.now_us(), stale=STALE, static="static")
+    assert (answered.failure, answered.calls, answered.text) == (Reason.EXPIRED, (), None)
+    assert answered.cost_nusd == 0
+
+
+async def test_a_deadline_bounds_each_call_and_ends_the_asking() -> None:
+    setting = Setting((99.0,))
+    answered = await setting.ask(deadline_us=setting.clock.now_us() + 4_000_000, static="static")
+    assert setting.flagship.asked[0][1] == pytest.approx(4)
+    assert (answered.failure, len(answered.calls)) == (Reason.EXPIRED, 1)
+
+
+async def test_the_reserved_calls_are_never_exceeded_and_one_is_kept_for_the_fallback() -> None:
+    two = Reservation(input_tokens=1, output_tokens=1, calls=2)
+    answered = await Setting((ServerFailed(status=500),) * 9).ask(reservation=two)
+    assert [call.kind for call in answered.calls] == ["first", "fallback"]
+    assert answered.text == "good"
+    one = Reservation(input_tokens=1, output_tokens=1, calls=1)
+    answered = await Setting((ServerFailed(status=500),)).ask(reservation=one)
+    assert (len(answered.calls), answered.failure) == (1, Reason.PROVIDERS_EXHAUSTED)
+
+
+async def test_an_open_breaker_is_skipped_and_costs_nothing() -> None:
+    setting = Setting((ConnectFailed(),) * 3, backoff=0)
+    first = await setting.ask()
+    assert [call.tripped for call in first.calls] == [False, False, True, False]
+    second = await setting.ask()
+    assert [(call.status, call.error, call.cost_nusd) for call in second.calls] == [
+        ("skipped", "breaker_open", 0),
+        ("ok", None, PRICE),
+    ]
+    assert (second.degraded, second.cost_nusd) == ("fallback", PRICE)
+    setting.clock.advance(5)
+    assert (await setting.ask()).model == "flagship"
+
+
+async def test_without_a_model_the_stale_entry_comes_before_the_static_text() -> None:
+    broken = (Refused(status=400),) * 9
+    stale = await Setting(broken, broken).ask(stale=STALE, static="static")
+    assert (stale.text, stale.source, stale.degraded, stale.provider) == ("stale", "stale_cache", "stale_cache", "x")
+    static = await Setting(broken, broken).ask(static="static")
+    assert (static.text, static.source, static.degraded, static.model) == ("static", "static", "static", None)
+    none = await Setting(broken, broken).ask()
+    assert (none.text, none.source, none.failure) == (None, "none", Reason.PROVIDERS_EXHAUSTED)
+    unknown = await Setting().ask("nowhere")
+    assert (unknown.failure, unknown.calls) == (Reason.PROVIDERS_EXHAUSTED, ())
+
+
+def check(text: str) -> str | None:
+    return None if text == "good" else "the answer is not valid JSON"
+
+
+async def test_a_wrong_form_goes_back_to_its_model_with_the_error() -> None:
+    setting = Setting((ChatAnswer("bad", USAGE),))
+    answered = await setting.ask(check=check)
+    assert (answered.text, answered.form_error) == ("good", None)
+    assert told(answered) == [
+        ("t/r/1/1", "flagship", "first", None, PRICE),
+        ("t/r/1/2", "flagship", "reask", None, PRICE),
+    ]
+    assert answered.cost_nusd == 2 * PRICE
+    again = setting.flagship.asked[1][0]
+    assert [(message.role, message.content) for message in again.messages[:2]] == [
+        ("user", "hello"),
+        ("assistant", "bad"),
+    ]
+    assert "the answer is not valid JSON" in again.messages[2].content
+    assert again.idempotency_key == "t/r/1/2"
+
+
+async def test_a_form_that_stays_wrong_is_given_back_with_what_is_wrong() -> None:
+    bad = ChatAnswer("bad", USAGE)
+    answered = await Setting((bad,) * 3).ask(check=check)
+    assert (answered.text, answered.form_error, len(answered.calls)) == ("bad", "the answer is not valid JSON", 2)
+    capped = await Setting((bad,) * 3).ask(check=check, reservation=MANY.model_copy(update={"calls": 1}))
+    assert (capped.text, len(capped.calls)) == ("bad", 1)
+    failed = await Setting((bad, Refused(status=400))).ask(check=check)
+    assert (failed.text, failed.form_error is None, len(failed.calls)) == ("bad", False, 2)
+
+
+async def test_an_answer_without_a_known_price_makes_the_total_unknown() -> None:
+    setting = Setting((Refused(status=400), ChatAnswer("good")), spare_unpriced=True)
+    unpriced = await setting.ask()
+    assert (unpriced.text, unpriced.cost_nusd, unpriced.price_version) == ("good", None, None)
+    no_usage = await setting.ask()
+    assert (no_usage.text, no_usage.cost_nusd, no_usage.usage) == ("good", None, Usage())
+
+
+async def test_a_second_run_names_its_calls_alike_even_when_it_goes_another_way() -> None:
+    first = await Setting((Refused(status=400),)).ask()
+    setting = Setting((ConnectFailed(),) * 3, backoff=0)
+    await setting.ask()
+    second = await setting.ask()
+    assert first.calls[-1].call_id == second.calls[-1].call_id == "t/r/1/3"
+
+
+async def test_a_cancelled_call_gives_its_probe_back() -> None:
+    class Hanging(FakeProvider):
+        async def chat(self, ask: ChatRequest, *, timeout: float) -> ChatAnswer:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    setting = Setting((ConnectFailed(),) * 3, backoff=0)
+    await setting.ask("one")
+    setting.clock.advance(5)
+    hanging = Invoker(
+        routes={"one": (Candidate(provider="a", model="flagship"),)},
+        providers={"a": Hanging()},
+        prices=FlatPrices(),
+        breakers=setting.breakers,
+        clock=setting.clock,
+        rng=random.Random(1),
+        settings=Invoke(),
+    )
+    ask = Ask(messages=(Message(role="user", content="hello"),), route="one", max_output_tokens=50)
+    task = asyncio.create_task(hanging.ask(ask, call_id_base="t/r/1", reservation=MANY))
+    await asyncio.sleep(0)
+    assert setting.breakers.of("a", "flagship").permit(setting.clock.monotonic()) is None
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert setting.breakers.of("a", "flagship").permit(setting.clock.monotonic()) is not None
+
+
+def test_a_route_to_nowhere_is_told_at_the_start() -> None:
+    with pytest.raises(ConfigError, match="'nobody'"):
+        Invoker(
+            routes={"r": (Candidate(provider="nobody", model="m"),)},
+            providers={},
+            prices=FlatPrices(),
+            breakers=Breakers(BreakerSettings()),
+            clock=FakeClock(),
+            rng=random.Random(1),
+            settings=Invoke(),
+        )

@@ -1,0 +1,197 @@
+"""One boundary turns everything that httpx and HTTP can say into our kinds of error."""
+
+import inspect
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from streamguard.errors import ProviderError
+from streamguard.events.usage import Usage
+from streamguard.providers import errors
+from streamguard.providers.errors import CallFailed, EmptyAnswer, InvalidResponse
+from streamguard.providers.openai import error_of_exception, error_of_status, read_answer, retry_after
+
+NOW_US = 1_800_000_000_000_000
+CODES = {
+    "ConnectTimeout": "connect",
+    "PoolTimeout": "connect",
+    "ConnectError": "connect",
+    "ProxyError": "connect",
+    "UnsupportedProtocol": "connect",
+    "ReadTimeout": "timeout",
+    "WriteTimeout": "timeout",
+    "TimeoutException": "timeout",
+    "DecodingError": "invalid_response",
+    "TooManyRedirects": "invalid_response",
+    "HTTPStatusError": "server_error",
+    "ReadError": "disconnected",
+    "WriteError": "disconnected",
+    "CloseError": "disconnected",
+    "NetworkError": "disconnected",
+    "RemoteProtocolError": "disconnected",
+    "LocalProtocolError": "disconnected",
+    "ProtocolError": "disconnected",
+    "TransportError": "disconnected",
+    "RequestError": "disconnected",
+    "HTTPError": "disconnected",
+}
+
+
+def every_httpx_error() -> list[type[httpx.HTTPError]]:
+    return [kind for _, kind in inspect.getmembers(httpx, inspect.isclass) if issubclass(kind, httpx.HTTPError)]
+
+
+def made(kind: type[httpx.HTTPError]) -> httpx.HTTPError:
+    if kind is httpx.HTTPStatusError:
+        request = httpx.Request("POST", "http://127.0.0.1/")
+        return httpx.HTTPStatusError("", request=request, response=httpx.Response(500, request=request))
+    return kind("what the user said")
+
+
+@pytest.mark.parametrize("kind", every_httpx_error())
+def test_every_exception_of_httpx_has_a_kind(kind: type[httpx.HTTPError]) -> None:
+    error = error_of_exception(made(kind))
+    assert error.code == CODES[kind.__name__]
+    assert "user" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "retriable", "blames"),
+    [
+        (400, "bad_request", False, False),
+        (401, "auth", False, False),
+        (403, "auth", False, False),
+        (404, "bad_request", False, False),
+        (408, "server_error", True, True),
+        (409, "server_error", True, True),
+        (413, "bad_request", False, False),
+        (422, "bad_request", False, False),
+        (429, "rate_limited", True, True),
+        (500, "server_error", True, True),
+        (502, "server_error", True, True),
+        (529, "server_error", True, True),
+        (204, "invalid_response", True, True),
+        (302, "invalid_response", True, True),
+    ],
+)
+def test_every_status_has_a_kind(status: int, code: str, retriable: bool, blames: bool) -> None:
+    error = error_of_status(status, {}, NOW_US)
+    assert (error.code, error.retriable, error.blames_provider, error.status) == (code, retriable, blames, status)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("2", 2.0),
+        ("0.5", 0.5),
+        ("-3", 0.0),
+        ("nan", None),
+        ("inf", None),
+        ("soon", None),
+        ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0),
+        ("Fri, 15 Jan 2027 07:00:00 GMT", 0.0),
+    ],
+)
+def test_retry_after_is_read_in_seconds_or_as_a_date(value: str | None, seconds: float | None) -> None:
+    assert retry_after(value, NOW_US) == seconds
+
+
+def test_retry_after_reaches_the_error() -> None:
+    assert error_of_status(429, httpx.Headers({"Retry-After": "7"}), NOW_US).retry_after == 7
+    assert error_of_status(503, httpx.Headers({"Retry-After": "7"}), NOW_US).retry_after == 7
+
+
+def test_every_kind_is_a_provider_error_with_its_own_code() -> None:
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, CallFailed) and kind is not CallFailed
+    ]
+    assert len({kind.code_ for kind in kinds}) == len(kinds) == 10
+    for kind in kinds:
+        error = kind(status=500)
+        assert isinstance(error, ProviderError)
+        assert (error.code, error.retriable) == (kind.code_, kind.retriable_)
+        assert errors.__doc__ is not None
+        assert f"{kind.__name__} " in errors.__doc__
+        assert f"`{kind.code_}`" in errors.__doc__
+
+
+def completion(**changes: Any) -> bytes:
+    body: dict[str, Any] = {
+        "id": "chatcmpl-1",
+        "model": "m-2026",
+        "choices": [{"message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}],
+        "usage": {
+            "prompt_tokens": 100,
+            "completion_tokens": 20,
+            "prompt_tokens_details": {"cached_tokens": 60},
+            "completion_tokens_details": {"reasoning_tokens": 5},
+        },
+    }
+    return orjson.dumps({**body, **changes})
+
+
+def test_an_answer_is_read_with_all_its_tokens() -> None:
+    answer = read_answer(completion())
+    assert (answer.text, answer.finish_reason, answer.response_id, answer.response_model) == (
+        "hello",
+        "stop",
+        "chatcmpl-1",
+        "m-2026",
+    )
+    assert answer.usage == Usage(input_tokens=100, output_tokens=20, cache_read_tokens=60, reasoning_tokens=5)
+
+
+@pytest.mark.parametrize(
+    "usage", [None, {}, {"prompt_tokens": -1, "completion_tokens": 1}, {"prompt_tokens": "many"}, [], 3]
+)
+def test_usage_that_makes_no_sense_is_unknown_and_never_zero(usage: object) -> None:
+    assert read_answer(completion(usage=usage)).usage is None
+
+
+def test_details_without_numbers_are_none_of_it() -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": 2, "prompt_tokens_details": None}
+    assert read_answer(completion(usage=usage)).usage == Usage(input_tokens=1, output_tokens=2)
+
+
+def test_codes_that_look_like_text_are_dropped() -> None:
+    answer = read_answer(completion(id="what alice said", model="x" * 500))
+    assert (answer.response_id, answer.response_model) == (None, None)
+
+
+def test_a_refusal_is_an_answer() -> None:
+    choices = [{"message": {"content": None, "refusal": "I cannot help."}, "finish_reason": "stop"}]
+    assert read_answer(completion(choices=choices)).text == "I cannot help."
+
+
+def test_an_empty_answer_keeps_what_it_cost() -> None:
+    choices = [{"message": {"content": " \n"}, "finish_reason": "length"}]
+    with pytest.raises(EmptyAnswer) as caught:
+        read_answer(completion(choices=choices))
+    assert caught.value.usage is not None
+    assert (caught.value.usage.input_tokens, caught.value.finish_reason) == (100, "length")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>alice</html>",
+        b"[]",
+        b"3",
+        b"{}",
+        completion(choices=[]),
+        completion(choices=[{"message": None}]),
+        completion(choices=[{"message": {"content": ["alice"]}}]),
+        completion()[:-20],
+    ],
+)
+def test_what_is_no_completion_is_invalid_and_not_quoted(body: bytes) -> None:
+    with pytest.raises(InvalidResponse) as caught:
+        read_answer(body)
+    assert "alice" not in repr(caught.value)
+    assert caught.value.__cause__ is None
