@@ -1,12 +1,11 @@
 """A stage under faults, on a real Kafka: nothing lost, nothing twice, no finished call paid twice, in order per key."""
 
 import asyncio
-import random
 from pathlib import Path
 
 import pytest
 
-from tests.support.crew import Crew, calls
+from tests.support.crew import Crew, calls, killed_again_and_again
 from tests.support.kafka import KafkaNode
 from tests.support.toy import ToyInput
 
@@ -15,15 +14,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("pipelined", [False, True], ids=["serial", "pipelined"])
 async def test_workers_killed_again_and_again(kafka: KafkaNode, tmp_path: Path, pipelined: bool) -> None:
-    async with Crew(kafka, tmp_path, pipelined=pipelined) as crew:
-        await crew.send(calls(2500))
-        crew.start("a", "b")
-        draw = random.Random(1)
-        for kill in range(6):
-            await crew.called(150 + 300 * kill)
-            await asyncio.sleep(draw.uniform(0.0, 0.3))
-            crew.kill(draw.choice(["a", "b"]))
-        await crew.drained()
+    async with Crew(kafka, tmp_path, cap=64, pipelined=pipelined) as crew:
+        await killed_again_and_again(crew)
         report = await crew.audit()
     report.assert_clean()
     assert report.repeated, "no kill met a call under way: this run has shown nothing"

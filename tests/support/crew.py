@@ -47,8 +47,15 @@ class Report:
 class Crew:
     """Use as an async context manager: leaving it ends all workers."""
 
-    def __init__(self, node: KafkaNode, directory: Path, *, sources: int = 1, **settings: object) -> None:
-        self._node, self.directory = node, directory
+    def __init__(
+        self, node: KafkaNode, directory: Path, *, sources: int = 1, stock: bool = False, **settings: object
+    ) -> None:
+        """`stock` runs Faust's own agents instead of ours; `settings` are those of `ToySettings`."""
+        self._node, self.directory, self._module = (
+            node,
+            directory,
+            "tests.support.stock" if stock else "tests.support.toy",
+        )
         name = unique("toy")
         self.topics = Topics(
             sources=[f"{name}-in{number}" for number in range(sources)],
@@ -103,11 +110,12 @@ class Crew:
     def start(self, *names: str) -> None:
         """Start workers that are restarted when they die."""
         for name in names:
-            self._supervisor.add(
-                Command(
-                    name, [sys.executable, "-m", "tests.support.toy", self.told(name)], output=self.directory / "log"
-                )
-            )
+            self._supervisor.add(Command(name, self.command(name), output=self.directory / "log"))
+
+    def command(self, name: str, **changes: object) -> list[str]:
+        """The command line of a worker of this name, told what the others are told but for `changes`."""
+        told = ToySettings.model_validate_json(self.told(name)).model_copy(update=changes)
+        return [sys.executable, "-m", self._module, told.model_dump_json()]
 
     def told(self, name: str) -> str:
         """What a worker of this name is told on its command line."""
@@ -200,6 +208,14 @@ class Crew:
 
     # -- audit ---------------------------------------------------------------------------------------------------------
 
+    async def without_output(self) -> list[int]:
+        """Numbers of inputs of which there is nothing in the topic `out`."""
+        entries = await read_all(self._node.brokers, [*self.topics.sources, self.topics.out])
+        numbers = {
+            topic: {ToyInput.model_validate_json(one.value or b"").id for one in entries[topic]} for topic in entries
+        }
+        return sorted(set[int]().union(*(numbers[topic] for topic in self.topics.sources)) - numbers[self.topics.out])
+
     async def audit(self) -> Report:
         """Read everything, and hold it against what must be."""
         by_topic = await read_all(self._node.brokers, self.topics.sources)
@@ -246,3 +262,15 @@ def calls(count: int, *, slow: float = 0.03, usual: float = 0.02, long: float = 
     """Inputs of which a share `slow` takes `long` seconds and the others `usual`."""
     draw = random.Random(seed)
     return [ToyInput(id=number, seconds=long if draw.random() < slow else usual) for number in range(count)]
+
+
+async def killed_again_and_again(crew: Crew) -> None:
+    """Two workers and six kills, while 4 % of the calls take a hundred times as long as the others, until all is committed."""
+    await crew.send(calls(2500, slow=0.04, usual=0.02, long=2.0))
+    crew.start("a", "b")
+    draw = random.Random(1)
+    for kill in range(6):
+        await crew.called(150 + 300 * kill)
+        await asyncio.sleep(draw.uniform(0.6, 1.2))
+        crew.kill(draw.choice(["a", "b"]))
+    await crew.drained()
