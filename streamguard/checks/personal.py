@@ -6,11 +6,13 @@ from streamguard.checks.contract import PASS, Finding, Subject
 from streamguard.checks.detectors import MOST, Datum, TooMuchFound, personal_data
 from streamguard.checks.matching import Pattern
 from streamguard.checks.placeholders import LITERAL, LOOKALIKE, PlaceholderMap
+from streamguard.checks.splicing import spliced
 from streamguard.events.reason import Reason
 from streamguard.events.trail import Span
 
 _LOOKALIKE = Pattern(LOOKALIKE)
 _LISTED = 64
+_ROUNDS = 4
 
 
 class RedactPersonal:
@@ -29,19 +31,23 @@ class RedactPersonal:
             return Finding(action="block", code="too_much_personal", reason=Reason.INPUT_TOO_LONG, text="")
         if not data:
             return PASS
-        parts: list[str] = []
-        position = 0
-        for datum in data:
-            parts += (
-                text[position : datum.start],
-                self._found.token(datum.kind, text[datum.start : datum.end]),
-            )
-            position = datum.end
+        redacted = self._replaced(text, data)
+        # What stood directly beside a datum may be seen as one only now.
+        for _ in range(_ROUNDS):
+            if not (beside := personal_data(redacted)):
+                break
+            redacted = self._replaced(redacted, beside)
         return Finding(
             action="transform",
             code="personal_data" if any(datum.kind != LITERAL for datum in data) else "placeholder_lookalike",
             spans=tuple(Span(kind=datum.kind.lower(), start=datum.start, end=datum.end) for datum in data[:_LISTED]),
-            text="".join((*parts, text[position:])),
+            text=redacted,
+        )
+
+    def _replaced(self, text: str, data: list[Datum]) -> str:
+        return spliced(
+            text,
+            ((datum.start, datum.end, self._found.token(datum.kind, text[datum.start : datum.end])) for datum in data),
         )
 
 

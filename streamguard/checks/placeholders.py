@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from streamguard.checks.matching import Words
+from streamguard.checks.splicing import spliced
 from streamguard.events.stages import Placeholder
 
 LITERAL = "LITERAL"
@@ -54,16 +55,14 @@ class PlaceholderMap:
 
 
 def _replaced(text: str, words: Words, tokens: Mapping[str, str]) -> str:
-    found = sorted(words.whole(text), key=lambda place: (place[0], -place[1]))
-    if not found:
-        return text
-    parts: list[str] = []
-    position = 0
-    for start, end, word in found:
-        if start >= position:
-            parts += (text[position:start], tokens[word])
-            position = end
-    return "".join((*parts, text[position:]))
+    pieces: list[tuple[int, int, str]] = []
+    reached = 0
+    for start, end, word in sorted(words.whole(text), key=lambda place: (place[0], -place[1])):
+        # Of two values that overlap the first is taken whole: half a value could not be put back.
+        if start >= reached:
+            pieces.append((start, end, tokens[word]))
+            reached = end
+    return spliced(text, pieces) if pieces else text
 
 
 def put_back(text: str, placeholders: Iterable[Placeholder]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from streamguard.checks.contract import PASS, Finding, Subject
 from streamguard.checks.matching import Pattern, Words
+from streamguard.checks.splicing import spliced
 from streamguard.events.reason import Reason
 from streamguard.events.trail import Span
 
@@ -95,16 +96,10 @@ class Secrets:
         )
         if not found:
             return PASS
-        parts: list[str] = []
-        position = 0
-        for start, end, _ in found:
-            if start >= position:
-                parts += (text[position:start], MASK)
-            position = max(position, end)
         return Finding(
             action="block",
             code="secret",
             spans=tuple(Span(kind=kind, start=start, end=end) for start, end, kind in found[:_LISTED]),
             reason=Reason.SECRET_IN_INPUT,
-            text="".join((*parts, text[position:])),
+            text=spliced(text, ((start, end, MASK) for start, end, _ in found)),
         )
