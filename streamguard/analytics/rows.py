@@ -21,8 +21,8 @@ Rows = Mapping[str, list[Row]]
 """Rows by table."""
 
 _U16, _U32, _U63 = (1 << 16) - 1, (1 << 32) - 1, (1 << 63) - 1
-_LATEST = 10_413_791_999_999_999
-"""The last microsecond of the year 2299, where the store's times end."""
+_LATEST = 4_102_444_799_999_999
+"""The last microsecond of the year 2099; the tables' times to live are reckoned in a type that ends in 2106."""
 _MOST = 10**18 - 1
 """Nano-dollars that `Decimal(18, 9)` holds."""
 

@@ -5,7 +5,7 @@ from streamguard.events.stages import CacheUse
 from streamguard.events.trail import Span, TrailEntry, Verdict
 from streamguard.events.usage import Call, Usage
 
-AT = 1_790_000_000_000_000
+AT = 2_000_000_000_000_000  # in 2033: rows that are past their time to live vanish at once
 VERSION = "genai-prices/0"
 
 
