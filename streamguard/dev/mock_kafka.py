@@ -2,7 +2,7 @@
 
 Its `test.mock.num.brokers` setting starts the same cluster, with a fixed number of partitions, a pause of three seconds
 before a group's first assignment, and no say in which broker leads what. The C functions called here are public
-(`rdkafka_mock.h`) and have been stable for years.
+(`rdkafka_mock.h`); all of them are there since 2.10.
 """
 
 import ctypes
@@ -110,7 +110,7 @@ class MockCluster:
         try:
             function = self._library[name]
         except AttributeError:
-            raise BrokerError(f"this librdkafka has no {name}; confluent-kafka 2.12 or newer is needed") from None
+            raise BrokerError(f"this librdkafka has no {name}; confluent-kafka 2.10 or newer is needed") from None
         function.restype = result
         function.argtypes = arguments
         return function

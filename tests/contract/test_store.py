@@ -180,16 +180,19 @@ async def test_data_that_does_not_parse_leaves_no_rows(tmp_path: Path) -> None:
 async def test_settings_and_databases_hold_for_one_request_and_sessions_keep_their_own(tmp_path: Path) -> None:
     async with running(tmp_path) as (_, http):
 
-        async def threads(**params: str) -> str:
+        async def block_size(**params: str) -> str:
             return (await http.post("/", params=params, content="SELECT getSetting('max_block_size')")).text
 
-        usual = await threads()
-        assert await threads(max_block_size="1234") == "1234\n"
-        assert await threads(max_block_size="1234", session_id="one") == "1234\n"
-        assert await threads() == await threads(session_id="one") == usual
+        usual = await block_size()
+        assert await block_size(max_block_size="1234") == "1234\n"
+        assert await block_size(max_block_size="1234", session_id="one") == "1234\n"
+        assert await block_size() == await block_size(session_id="one") == usual
+        wrong = {"max_block_size": "1234", "no_such_setting": "1", "session_id": "one"}
+        assert (await http.post("/", params=wrong, content="SELECT 1")).headers["X-ClickHouse-Exception-Code"] == "115"
+        assert await block_size(session_id="one") == usual
         await http.post("/", params={"session_id": "one"}, content="SET max_block_size = 77")
         await http.post("/", params={"session_id": "one"}, content="CREATE TEMPORARY TABLE tt (a Int8)")
-        assert await threads(session_id="one") == "77\n"
+        assert await block_size(session_id="one") == "77\n"
         assert (await http.get("/", params={"session_id": "one", "query": "SELECT count() FROM tt"})).text == "0\n"
         assert (await http.post("/", params={"session_id": "two"}, content="SELECT * FROM tt")).status_code == 404
         await http.post("/", content="CREATE DATABASE other")
@@ -234,7 +237,18 @@ async def test_a_path_has_one_owner_and_opens_again_after_a_clean_end(tmp_path: 
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
-async def test_what_was_acknowledged_outlives_the_process(tmp_path: Path, ending: signal.Signals) -> None:
+async def test_what_was_acknowledged_outlives_the_process_and_sending_all_again_adds_only_the_rest(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
+    chunks = 60
+    acknowledged: set[int] = set()
+
+    async def insert(http: httpx.AsyncClient, number: int) -> None:
+        params = {"query": "INSERT INTO t (a) FORMAT CSV", "insert_deduplication_token": f"chunk:{number}"}
+        response = await http.post("/", params=params, content=f"{number}\n" * 5)
+        assert response.status_code == 200
+        acknowledged.add(number)
+
     command = (sys.executable, "-m", "streamguard", "store", "--path", str(tmp_path))
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
@@ -243,10 +257,11 @@ async def test_what_was_acknowledged_outlives_the_process(tmp_path: Path, ending
         address = line.removeprefix("listening on ").strip()
         async with httpx.AsyncClient(base_url=f"http://{address}", timeout=20) as http:
             await http.post("/", content=TABLE)
-            for number in range(40):
-                params = {"query": "INSERT INTO t (a) FORMAT CSV", "insert_deduplication_token": f"token-{number}"}
-                assert (await http.post("/", params=params, content=f"{number}\n" * 5)).status_code == 200
-        process.send_signal(ending)
+            inserts = [asyncio.create_task(insert(http, number)) for number in range(chunks)]
+            while len(acknowledged) < chunks // 3:
+                await asyncio.wait(inserts, timeout=0.01)
+            process.send_signal(ending)  # in the middle of the others
+            await asyncio.gather(*inserts, return_exceptions=True)
         status = await asyncio.wait_for(process.wait(), 20)
     finally:
         if process.returncode is None:
@@ -254,7 +269,9 @@ async def test_what_was_acknowledged_outlives_the_process(tmp_path: Path, ending
             await process.wait()
     assert status == (0 if ending is signal.SIGTERM else -signal.SIGKILL)
     async with running(tmp_path) as (_, http):
-        assert (await http.post("/", content="SELECT count(), uniqExact(a) FROM t")).text == "200\t40\n"
-        params = {"query": "INSERT INTO t (a) FORMAT CSV", "insert_deduplication_token": "token-7"}
-        await http.post("/", params=params, content="7\n" * 5)
-        assert (await http.post("/", content="SELECT count() FROM t")).text == "200\n"
+        kept = (await http.post("/", content="SELECT DISTINCT a FROM t")).text.split()
+        assert acknowledged <= {int(number) for number in kept}
+        for number in range(chunks):
+            await insert(http, number)
+        counted = await http.post("/", content="SELECT count(), uniqExact(a) FROM t")
+        assert counted.text == f"{5 * chunks}\t{chunks}\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from streamguard.clock import Clock
-from streamguard.dev.store.errors import BAD_ARGUMENTS, EngineError, from_engine
+from streamguard.dev.store.errors import BAD_ARGUMENTS, UNKNOWN_SETTING, EngineError, from_engine
 from streamguard.errors import InputError
 
 _SETTING = re.compile(r"^[A-Za-z_][A-Za-z_0-9]*$")
@@ -130,25 +130,22 @@ class Engine:
                 raise from_engine(error) from None
 
     def _run(self, handle: _Handle, job: Job) -> Outcome:
-        applied: list[str] = []
+        settings = dict(job.settings)
+        if any(not _SETTING.match(name) for name in settings):
+            raise EngineError(UNKNOWN_SETTING, "a setting's name is a word")
+        if job.database:
+            handle.query("USE `" + job.database.replace("\\", "\\\\").replace("`", "\\`") + "`")
         try:
-            if job.database:
-                handle.query("USE `" + job.database.replace("\\", "\\\\").replace("`", "\\`") + "`")
-            for name, value in job.settings.items():
-                if not _SETTING.match(name):
-                    raise EngineError(115, "a setting's name is a word")
-                handle.query(f"SET {name} = {_quoted(value)}")
-                applied.append(name)
+            if settings:
+                handle.query("SET " + ", ".join(f"{name} = {_quoted(value)}" for name, value in settings.items()))
             if job.read_only:
                 handle.query("SET readonly = 1")
             if job.data is not None:
                 return _insert(handle, job.statement, job.format, job.data)
             return _query(handle, job)
         finally:
-            if job.session is not None and not job.read_only:
-                for name in applied:
-                    with contextlib.suppress(RuntimeError):  # under readonly it stays until the session ends
-                        handle.query(f"SET {name} = DEFAULT")
+            if settings and job.session is not None and not _fresh(job):
+                _reset(handle, list(settings))
 
     @contextlib.contextmanager
     def _handle(self, job: Job) -> Generator[_Handle]:
@@ -156,7 +153,7 @@ class Engine:
         now = self._clock.monotonic()
         for name in [name for name, session in self._sessions.items() if session.until < now]:
             self._sessions.pop(name).handle.close()
-        if job.session is None or job.read_only or "readonly" in job.settings:
+        if job.session is None or _fresh(job):
             handle = self._open()
             try:
                 yield handle
@@ -177,6 +174,20 @@ class Engine:
             raise from_engine(error) from None
 
 
+def _fresh(job: Job) -> bool:
+    """Whether a job must not touch a session's handle: what is read-only once stays so."""
+    return job.read_only or "readonly" in job.settings
+
+
+def _reset(handle: _Handle, names: list[str]) -> None:
+    try:
+        handle.query("SET " + ", ".join(f"{name} = DEFAULT" for name in names))
+    except RuntimeError:
+        for name in names:
+            with contextlib.suppress(RuntimeError):  # one that does not exist was not set either
+                handle.query(f"SET {name} = DEFAULT")
+
+
 def _query(handle: _Handle, job: Job) -> Outcome:
     try:
         result = handle.query(job.statement, job.format, dict(job.parameters))
@@ -193,7 +204,7 @@ def _query(handle: _Handle, job: Job) -> Outcome:
 
 
 def _insert(handle: _Handle, statement: str, format_name: str, data: bytes) -> Outcome:
-    """All of `data` or, when it does not parse, nothing of its last block: up to about a million rows that is nothing at all."""
+    """All of `data`, or nothing when it does not parse (tried up to 2.5 million rows)."""
     inserter = handle.send_insert(statement, format_name)
     try:
         if data:

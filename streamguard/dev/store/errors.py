@@ -7,8 +7,8 @@ from streamguard.errors import StreamguardError
 _CODE = re.compile(r"Code: (\d+)\.")
 _STD_EXCEPTION = 1001
 NOT_IMPLEMENTED = 48
-UNKNOWN_FORMAT = 73
 BAD_ARGUMENTS = 36
+UNKNOWN_SETTING = 115
 
 _NOT_FOUND = frozenset(
     {16, 46, 47, 50, 56, 60, 73, 81, 115}
