@@ -79,7 +79,8 @@ def make_consumer(settings: Settings) -> AIOKafkaConsumer:
         heartbeat_interval_ms=max(session_ms // 5, 20),
         rebalance_timeout_ms=rebalance_ms,
         request_timeout_ms=rebalance_ms + 5000,
-        max_poll_interval_ms=300_000,
+        # A partition whose key queue is full is not fetched from, for hours if need be; the watchdog looks after the rest.
+        max_poll_interval_ms=2**31 - 1,
         fetch_max_wait_ms=settings.fetch_wait_ms,
         metadata_max_age_ms=30_000,
         partition_assignment_strategy=(RangePartitionAssignor,),

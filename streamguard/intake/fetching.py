@@ -1,10 +1,11 @@
 """Fetching: from the consumer into the key queues, as far as the bounds allow."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from streamguard.intake.clients import received
 from streamguard.intake.committing import Committer
@@ -16,6 +17,9 @@ from streamguard.intake.running import KeyRunner
 
 Fetched = Mapping[TopicPartition, "list[ConsumerRecord[bytes | None, bytes | None]]"]
 POLL_MS = 200
+RETRY = 0.1
+
+log = logging.getLogger(__name__)
 
 
 class Fetcher:
@@ -66,6 +70,12 @@ class Fetcher:
             return {}  # said before this assignment's positions were set; they are by now
         except OffsetOutOfRangeError as exc:
             raise await self._gone(exc) from exc
+        except KafkaError as exc:
+            if not exc.retriable:
+                raise
+            log.warning("fetching: %s, will repeat", type(exc).__name__)
+            await self._clock.sleep(RETRY)
+            return {}
 
     async def _gone(self, error: OffsetOutOfRangeError) -> OffsetGone:
         tp, offset = next(iter(dict(error.args[0]).items()))

@@ -58,6 +58,15 @@ class FakeClient:
     async def ready(self, node_id: int) -> bool:
         return self.is_ready
 
+    async def fetch_all_metadata(self) -> "FakeClient":
+        return self
+
+    def topics(self) -> set[str]:
+        return {"in", "out", "dead", "re"}
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        return {0, 1} if topic == "re" else {0}
+
     async def _send(self, node_id: int, request: object, **options: object) -> str:
         self.requests.append(request)
         return "sent"
