@@ -55,18 +55,32 @@ class PatternSet:
     """
 
     def __init__(self, expressions: Sequence[str]) -> None:
-        options = cast(Any, re2.Options())
-        # the automaton of several dozen patterns outgrows the default of 8 MB on long texts and falls back to a slow engine
-        options.max_mem = 64 << 20
-        options.encoding = cast(Any, re2.Options).Encoding.LATIN1
-        self._set = cast(_CompiledSet, cast(Any, re2.Set).SearchSet(options))
-        for expression in expressions:
-            self._set.Add(expression.encode("ascii"))
-        self._set.Compile()
+        parts = (expressions[first::_PARTS] for first in range(_PARTS))
+        self._sets = tuple(_compiled_set(part) for part in parts if part)
 
     def matches(self, text: str) -> list[int]:
         """The positions, in the sequence given, of those that match somewhere in `text`."""
-        return sorted(self._set.Match(text.encode("ascii", "replace")) or ())
+        plain = text.encode("ascii", "replace")
+        return sorted(
+            place * _PARTS + first for first, part in enumerate(self._sets) for place in part.Match(plain) or ()
+        )
+
+
+_PARTS = 4
+"""Sets that the expressions are dealt out to. A text made of their own words builds new states of one big automaton at every
+step: 64 instead of 220 ms for 256 KB, against 9 instead of 3 µs for an ordinary message."""
+
+
+def _compiled_set(expressions: Sequence[str]) -> _CompiledSet:
+    options = cast(Any, re2.Options())
+    # Beyond its memory the automaton forgets its states and builds them again; 8 MB is the library's default.
+    options.max_mem = 16 << 20
+    options.encoding = cast(Any, re2.Options).Encoding.LATIN1
+    compiled = cast(_CompiledSet, cast(Any, re2.Set).SearchSet(options))
+    for expression in expressions:
+        compiled.Add(expression.encode("ascii"))
+    compiled.Compile()
+    return compiled
 
 
 class Words:
