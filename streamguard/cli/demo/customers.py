@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from itertools import cycle, islice
 from random import Random
 from typing import Any
+from zlib import crc32
 
 from streamguard.cli.demo import invented
 from streamguard.cli.demo.material import Material, Tenant
@@ -20,9 +21,10 @@ REQUESTS_A_USER = 8
 class Customers:
     """Writes requests: counts their ids, takes the users in turn, fills the slots. Random, but all from one seed."""
 
-    def __init__(self, material: Material, count: int, rng: Random) -> None:
+    def __init__(self, material: Material, count: int, rng: Random, lot: str = "") -> None:
         self.material = material
         self.rng = rng
+        self._lot = lot
         self._number = 0
         self._serial = 0
         self._tenants = cycle(material.tenants)
@@ -36,7 +38,7 @@ class Customers:
         return next(self._tenants)
 
     def users(self, tenant: Tenant, count: int) -> list[str]:
-        return [f"user-{number:04}" for number in islice(self._users[tenant.id], count)]
+        return [f"user-{self._lot}{number:04}" for number in islice(self._users[tenant.id], count)]
 
     def values(self, tenant: Tenant) -> dict[str, str]:
         """A value for each slot."""
@@ -76,7 +78,7 @@ class Customers:
         user = user or self.users(tenant, 1)[0]
         request = Request.model_validate(
             {
-                "request_id": f"req-{self._number:06}",
+                "request_id": f"req-{self._lot}{self._number:06}",
                 "tenant_id": tenant.id,
                 "user_id": user,
                 "feature": "support",
@@ -103,8 +105,8 @@ class Customers:
 
 def _address(tenant: Tenant, user: str) -> str:
     """An address of its own for each user, out of the range kept for documentation."""
-    place = sum(map(ord, tenant.id)) % 0xFFFF
-    return f"2001:db8::{place:x}:{int(user.rpartition('-')[2], 10):x}"
+    place = crc32(f"{tenant.id}/{user}".encode())
+    return f"2001:db8::{place >> 16:x}:{place & 0xFFFF:x}"
 
 
 def say(text: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from random import Random
 _CITIES = ("Graz", "Lyon", "Porto", "Leeds", "Turin", "Bergen", "Ghent", "Brno", "Cork", "Malmo")
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "3 March", "17 June", "29 October")
 _TOKEN_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _PHONES = ("+1 212-555-01{:02}", "+1 (415) 555-01{:02}", "+44 20 7946 00{:02}", "+33 1 99 00 12 {:02}")
 """Ranges that the numbering authorities keep for fiction."""
 _CARD_PREFIXES = ("411111111", "555555555", "400000000", "520082828")
@@ -43,10 +44,10 @@ def iban(rng: Random) -> str:
 def secret(rng: Random) -> str:
     """Something in the form of a credential that a check must know."""
 
-    def letters(count: int) -> str:
-        return "".join(rng.choices(_TOKEN_LETTERS, k=count))
+    def letters(count: int, of: str = _TOKEN_LETTERS) -> str:
+        return "".join(rng.choices(of, k=count))
 
-    return rng.choice(("AKIA" + letters(16).upper(), "ghp_" + letters(36)))
+    return rng.choice(("AKIA" + letters(16, _BASE32), "ghp_" + letters(36)))
 
 
 def slots(rng: Random, *, product: str, name: str) -> dict[str, str]:

@@ -42,13 +42,14 @@ class _Placed:
     planned: Planned
 
 
-def support_requests(count: int, seed: int, material: Material | None = None) -> Iterator[Planned]:
+def support_requests(count: int, seed: int, material: Material | None = None, *, lot: str = "") -> Iterator[Planned]:
     """`count` different requests, the same for the same seed, and a few of them a second time (`end` is `nothing`).
 
     Several tenants; most users stay below the limits, a few do not. What belongs together (turns of a conversation, a
-    request and its repetition) keeps its order; everything else is mixed. A burst comes close together.
+    request and its repetition) keeps its order; everything else is mixed. A burst comes close together. `lot` stands in all
+    ids, so that several lots can be sent to one line.
     """
-    customers = Customers(material or load_material(), count, Random(seed))
+    customers = Customers(material or load_material(), count, Random(seed), lot)
     placed: list[_Placed] = []
     left = count
     for name, share in SHARES.items():
