@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
@@ -43,8 +43,9 @@ GROUP = "streamguard-sink"
 """The consumer group, without prefix."""
 CHUNK_BYTES = 8 << 20
 """Received bytes after which a chunk ends early: bounds what a partition holds in memory."""
-_TICK = 0.1  # seconds between polls: a poll for every record would cost more than the record
-_BUSY = 500  # records of a poll after which the next follows at once
+_TICK = 0.1  # seconds that a poll waits for records
+_POLL = 1000  # records of a poll at most
+_FETCH = {"fetch_min_bytes": 1 << 16}  # the broker collects for up to half a second: a fetch a record would cost more
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0  # seconds between attempts at a store that is down
 _WINDOW = 60.0  # seconds over which dead letters are counted
 
@@ -129,7 +130,7 @@ class Sink(ConsumerRebalanceListener):
         Raises what only a restart or an operator mends: `StoreError` that waiting does not help, `OffsetGone`,
         `TopicsMissing`, `TooManyBuried`, `Stalled`, and what aiokafka raises for good. Nothing is lost by it.
         """
-        self._consumer = make_consumer(self._settings)
+        self._consumer = make_consumer(replace(self._settings, client=_FETCH))
         self._admin = make_admin(self._settings)
         self._producer: AIOKafkaProducer = make_producer(self._settings)
         try:
@@ -202,12 +203,10 @@ class Sink(ConsumerRebalanceListener):
                 if not is_retriable(error):
                     raise
                 log.warning("taking partitions: %s, will repeat", type(error).__name__)
-        count = await self._read()
+        await self._read()
         await self._prepare()
         await self._write(due=self._due())
         await self._watch()
-        if count < _BUSY:
-            await self._clock.sleep(_TICK)
 
     async def _take(self) -> None:
         """Learn where each assigned partition stands and begin there. Raises OffsetGone and StoreError."""
@@ -237,15 +236,15 @@ class Sink(ConsumerRebalanceListener):
         self._parts, self._generation = parts, generation(self._consumer)
         log.info("took %d partitions, %d with a chunk to repeat", len(tps), sum(p.taken_over for p in parts.values()))
 
-    async def _read(self) -> int:
+    async def _read(self) -> None:
         """Enter what has come into the partitions that have room. No await between fetching and entering."""
         open_ = [tp for tp, part in self._parts.items() if not part.chunks.full]
         if not open_:
-            return 0
+            return await self._clock.sleep(_TICK)
         try:
-            batch = await self._consumer.getmany(*open_, timeout_ms=int(_TICK * 1000), max_records=2 * _BUSY)
+            batch = await self._consumer.getmany(*open_, timeout_ms=int(_TICK * 1000), max_records=_POLL)
         except (NoOffsetForPartitionError, IllegalStateError):
-            return 0  # said before this assignment's positions were set, or after it went; the next cycle knows
+            return  # said before this assignment's positions were set, or after it went; the next cycle knows
         count, now = 0, self._clock.monotonic()
         for tp, records in batch.items():
             part = self._parts.get(tp)
@@ -258,7 +257,6 @@ class Sink(ConsumerRebalanceListener):
             count += len(records)
         self.statistics.records += count
         self._moved_at = now if count else self._moved_at
-        return count
 
     def _due(self, *, all_of_it: bool = False) -> list[tuple[_Part, Chunk[Item]]]:
         """The chunks to write now: whole ones, those that waited long enough, those begun by somebody else."""
