@@ -36,7 +36,7 @@ from streamguard.stages.settle import Settle
 from streamguard.stages.verify import Verify
 from streamguard.stages.watch import Watch
 from streamguard.stream.cache_feed import CacheFeed
-from streamguard.stream.flow import FLOW, Route
+from streamguard.stream.flow import FLOW, Route, group_name
 from streamguard.stream.hosting import Background, HostedStage, run_worker
 from streamguard.stream.journal import AdmissionJournal
 from streamguard.stream.stage_step import Failing, StageStep
@@ -108,7 +108,7 @@ class Worker:
         kafka = self.config.kafka
         return Settings(
             brokers=kafka.brokers,
-            group=f"{kafka.prefix}streamguard-{stage}",
+            group=group_name(kafka.prefix, stage),
             instance=f"{self.name}-{stage}",
             session=kafka.session,
             cap=kafka.in_flight,

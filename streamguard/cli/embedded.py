@@ -51,12 +51,12 @@ def broker(
     for a first run and tests, not for keeping data.
     """
     from streamguard.dev import broker as embedded
-    from streamguard.stream.flow import FLOW
+    from streamguard.stream.flow import FLOW, group_name
     from streamguard.stream.topics import Topics
 
     line = Topics.load(prefix)
     wanted = {line.full(topic.name): partitions for topic in line} | dict(_topic(topic, partitions) for topic in topics)
-    members = [f"{prefix}streamguard-{stage}" for stage in FLOW] + list(groups)
+    members = [group_name(prefix, stage) for stage in FLOW] + list(groups)
     stop = threading.Event()
 
     def end(*_: object) -> None:

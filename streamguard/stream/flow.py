@@ -34,3 +34,8 @@ FLOW: dict[str, Route] = {
     )
 }
 """The stages by name, in the order of the flow."""
+
+
+def group_name(prefix: str, stage: str) -> str:
+    """The consumer group of a stage."""
+    return f"{prefix}streamguard-{stage}"

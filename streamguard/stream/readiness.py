@@ -7,14 +7,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from streamguard.clock import Clock
-from streamguard.stream.flow import FLOW
+from streamguard.stream.flow import FLOW, group_name
 from streamguard.stream.topics import Topics
 from streamguard.stream.traffic import TrafficError
-
-
-def group_of(topics: Topics, stage: str) -> str:
-    """The name of a stage's consumer group."""
-    return f"{topics.prefix}streamguard-{stage}"
 
 
 async def until_stages_work(
@@ -44,7 +39,7 @@ async def _works(admin: AIOKafkaAdminClient, topics: Topics, stage: str) -> bool
     try:
         described = await admin.describe_topics([source])
         places = [TopicPartition(source, item["partition"]) for item in described[0]["partitions"]]
-        committed = await admin.list_consumer_group_offsets(group_of(topics, stage), partitions=places)
+        committed = await admin.list_consumer_group_offsets(group_name(topics.prefix, stage), partitions=places)
     except KafkaError:  # the group's coordinator is not known yet
         return False
     return bool(places) and all(place in committed and committed[place].offset >= 0 for place in places)
