@@ -79,19 +79,17 @@ def _bounded(data: Iterator[Datum]) -> Iterator[Datum]:
 
 
 def _without_overlaps(found: list[Datum]) -> list[Datum]:
-    # The order in which kinds were looked for decides between two that overlap: the more certain one came first.
-    kept: list[Datum] = []
-    end = 0
-    for datum in sorted(found, key=lambda datum: datum.start):
-        if datum.start < end:
-            before = kept[-1]
-            if found.index(datum) < found.index(before):
-                kept[-1] = datum
-                end = datum.end
+    """`found` in order; those that overlap become one, of the kind that was looked for first: it is the most certain."""
+    ranked = sorted(enumerate(found), key=lambda item: item[1].start)
+    kept = [ranked[0]]
+    for rank, datum in ranked[1:]:
+        before_rank, before = kept[-1]
+        if datum.start >= before.end:
+            kept.append((rank, datum))
             continue
-        kept.append(datum)
-        end = datum.end
-    return kept
+        kind = datum.kind if rank < before_rank else before.kind
+        kept[-1] = min(rank, before_rank), Datum(kind, before.start, max(before.end, datum.end))
+    return [datum for _, datum in kept]
 
 
 def _accounts(text: str) -> Iterator[Datum]:

@@ -60,8 +60,6 @@ class Numbers:
     def found(self) -> Iterator[tuple[str, int, int]]:
         """`(kind, start, end)` of cards, social security numbers and telephones, in order. Raises `TooManyNumbers`."""
         for start, end in _RUN.spans(self._text):
-            if end < len(self._text) and self._text[end].isalnum():
-                continue
             if end - start > _LONGEST_RUN:
                 raise TooManyNumbers
             yield from self._within(start, end)
@@ -69,6 +67,8 @@ class Numbers:
     def _within(self, start: int, end: int) -> Iterator[tuple[str, int, int]]:
         """Numbers that follow each other run together: the longest piece that is something is taken, from the left."""
         chunks = [match.span() for match in _CHUNK.finditer(self._text, start, end)]
+        if end < len(self._text) and self._text[end].isalnum():
+            chunks.pop()  # the last one is the beginning of a word
         digits = [sum(map(str.isdigit, self._text[first:last])) for first, last in chunks]
         first = 0
         while first < len(chunks):

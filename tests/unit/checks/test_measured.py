@@ -13,6 +13,7 @@ from streamguard.checks.contract import CheckPolicy, Role, Subject
 from streamguard.checks.detectors import personal_data
 from streamguard.checks.injection import Injection
 from streamguard.checks.moderation import Moderation
+from streamguard.checks.placeholders import put_back
 from streamguard.checks.unicode import normalise
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -123,3 +124,14 @@ def test_an_ordinary_message_costs_a_fraction_of_a_millisecond() -> None:
         for _ in range(200):
             run()
         assert (time.process_time() - started) / 200 < 2 * most  # twice: the machine may be busy
+
+
+@with_data
+@pytest.mark.parametrize("name", ["deepset0", "deepset1", "notinject", "chat_benign", "jailbreaks", "pii"])
+def test_no_check_fails_on_real_texts_and_all_of_them_come_back(name: str) -> None:
+    chain, out = InputChain(POLICY), OutputChain(POLICY)
+    for text in texts(name):
+        result = chain.run([Subject(text)])
+        assert result.code != "check_error"
+        assert put_back(result.text, result.placeholders) == normalise(text).text
+        assert out.run(result.text, placeholders=result.placeholders, asked=result.text).code != "check_error"

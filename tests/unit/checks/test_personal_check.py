@@ -66,6 +66,16 @@ def test_numbers_in_a_row_are_told_apart() -> None:
     assert [kind for kind, _ in kinds_and_values(text)] == ["PHONE", "PHONE", "CARD"]
 
 
+def test_a_word_that_begins_with_digits_hides_no_number_before_it() -> None:
+    assert kinds_and_values("phone 212-555-0188 3rd floor") == [("PHONE", "212-555-0188")]
+
+
+def test_data_that_overlap_are_taken_out_whole() -> None:
+    text = "tel 4111 1111 1111 1111@x.org"
+    (datum,) = personal_data(text)
+    assert (datum.kind, text[datum.start : datum.end]) == ("EMAIL", "4111 1111 1111 1111@x.org")
+
+
 def test_luhn() -> None:
     assert luhn("4111111111111111")
     assert not luhn("4111111111111121")
