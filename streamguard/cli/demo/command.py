@@ -30,7 +30,7 @@ REQUESTS = 2_000
 )
 @click.option("--processes", type=click.IntRange(1, 16), default=2, show_default=True, help="Worker processes.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Decides requests, answers and faults.")
-@click.option("--in-flight", type=click.IntRange(1, 1_000), default=200, show_default=True, help="Requests at once.")
+@click.option("--in-flight", type=click.IntRange(1, 1_000), default=100, show_default=True, help="Requests at once.")
 @click.option("--outage/--no-outage", default=True, show_default=True, help="A provider fails in the middle.")
 @click.option("--faults/--no-faults", default=True, show_default=True, help="Now and then a call fails.")
 def demo(
@@ -67,7 +67,7 @@ def demo(
     with fresh_folder(data) as folder:
         logs.configure("demo", "warning")
         try:
-            with show_on_stderr(len(planned), clock) as show:
+            with show_on_stderr(sum(item.end != "nothing" for item in planned), clock) as show:
                 report = asyncio.run(run_demo(planned, options, folder, show, clock))
         except Interrupted:
             click.echo("streamguard: interrupted; everything is stopped", err=True)

@@ -21,19 +21,20 @@ def print_report(report: Report, folder: Path, console: Console) -> None:
         f"[bold]{audit.requests:,} requests in {report.traffic_seconds:.1f} s[/bold] ({rate:.0f} a second), "
         f"{report.seconds:.1f} s with starts and the wait for the store",
         highlight=False,
+        soft_wrap=True,
     )
     console.print(_outcomes(report))
     console.print(_models(figures))
     console.print(_latency(report))
-    console.print(_cache_line(figures), highlight=False)
-    console.print(_calls_line(figures), highlight=False)
+    console.print(_cache_line(figures), highlight=False, soft_wrap=True)
+    console.print(_calls_line(figures), highlight=False, soft_wrap=True)
     _print_audit(report, console)
     _print_next(folder, console)
 
 
 def _table(*columns: str, title: str) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(columns[0])
+    table.add_column(columns[0], no_wrap=True)
     for column in columns[1:]:
         table.add_column(column, justify="right")
     return table
@@ -53,7 +54,7 @@ def _outcomes(report: Report) -> Table:
 
 
 def _models(figures: Figures) -> Table:
-    table = _table("", "calls", "failed", "skipped", "tokens in", "tokens out", "cost", title="Models")
+    table = _table("", "calls", "failed", "skipped", "in", "out", "cost", title="Models, with their tokens")
     for name, model in sorted(figures.models.items()):
         numbers = (model.calls, model.failed, model.skipped, model.input_tokens, model.output_tokens)
         table.add_row(name, *(f"{number:,}" for number in numbers), format_usd(model.cost_nusd))
@@ -62,7 +63,7 @@ def _models(figures: Figures) -> Table:
 
 
 def _latency(report: Report) -> Table:
-    table = _table("", "p50", "p95", "p99", title="Milliseconds")
+    table = _table("", "p50", "p95", "p99", title=f"Milliseconds, with at most {report.in_flight} requests under way")
     rows = {"sent to response": [each * 1e6 for each in report.latencies]}
     rows |= {f"  {stage}": [float(each) for each in times] for stage, times in report.figures.stages_us.items()}
     for name, times in rows.items():
@@ -97,18 +98,20 @@ def _print_audit(report: Report, console: Console) -> None:
         f"escalated {statuses['escalated']:,}, dead-lettered {audit.dead_letters:,}; "
         f"[bold]lost {audit.lost:,}, twice {audit.twice:,}[/bold]",
         highlight=False,
+        soft_wrap=True,
     )
     console.print(
         f"  outcomes {audit.outcomes:,}, rows in the store {report.stored.rows:,}; cost {format_usd(figures.cost_nusd)} in "
         f"the outcomes, {format_usd(report.stored.cost_nusd)} in the store, {format_usd(report.books.cost_nusd)} in the "
         "provider's books",
         highlight=False,
+        soft_wrap=True,
     )
     for remark in report.remarks():
-        console.print(f"  [yellow]note:[/yellow] {remark}", highlight=False)
+        console.print(f"  [yellow]note:[/yellow] {remark}", highlight=False, soft_wrap=True)
     problems = report.problems()
     for problem in problems:
-        console.print(f"  [red]wrong:[/red] {problem}", highlight=False)
+        console.print(f"  [red]wrong:[/red] {problem}", highlight=False, soft_wrap=True)
     console.print("  [red]FAILED[/red]" if problems else "  [green]passed[/green]: all books agree")
 
 

@@ -12,8 +12,8 @@ from streamguard.stream.tally import Audit
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`sent` counts records, `latencies` are seconds from sending to the response, `traffic_seconds` from the first record
-    to the last end, `seconds` the whole run with its starts and the wait for the store."""
+    """`sent` counts records; `latencies` are seconds from sending to the response. `traffic_seconds` go from the first record
+    to the last end, `seconds` from start to report. `in_flight` is the bound on requests under way."""
 
     audit: Audit
     figures: Figures
@@ -23,6 +23,7 @@ class Report:
     sent: int
     seconds: float
     traffic_seconds: float
+    in_flight: int
 
     def problems(self) -> list[str]:
         """What the audit does not accept; empty when all is well."""
@@ -86,6 +87,7 @@ class Report:
             "stages_ms": {stage: _percentiles(times) for stage, times in figures.stages_us.items()},
             "seconds": round(self.seconds, 3),
             "traffic_seconds": round(self.traffic_seconds, 3),
+            "in_flight": self.in_flight,
             "store_rows": self.stored.rows,
             "models": {
                 name: {**asdict(model), "cost_usd": _usd(model.cost_nusd)}

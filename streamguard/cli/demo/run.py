@@ -40,7 +40,7 @@ class Options:
 
     processes: int = 2
     seed: int = 1
-    most: int = 200
+    most: int = 100
     outage: bool = True
     everyday: bool = True
 
@@ -125,7 +125,7 @@ class _Run:
         return report
 
     async def _drive(self, begun: float, traffic: Traffic, simulated: Simulated, store: StoreView) -> Report:
-        self._show.step(f"sending {len(self._planned):,} requests")
+        self._show.step(f"sending {len(self._planned):,} records")
         sending_from = self._clock.monotonic()
         looking = asyncio.ensure_future(self._look(traffic, simulated))
         try:
@@ -146,6 +146,7 @@ class _Run:
             sent=traffic.sends,
             seconds=self._clock.monotonic() - begun,
             traffic_seconds=sent_and_ended - sending_from,
+            in_flight=self._options.most,
         )
 
     async def _look(self, traffic: Traffic, simulated: Simulated) -> None:

@@ -35,7 +35,7 @@ def demo_settings(at: Addresses, prefix: str = PREFIX) -> dict[str, dict[str, An
         "routes": {"default": _candidates(default), "economy": _candidates(economy)},
         "invoke": {"backoff": 0.2, "backoff_cap": 1.0},
         "invoke.breaker": {"open_seconds": 2.0},
-        "worker": {"instance": "demo"},
+        "worker": {"instance": "demo", "metrics_port": 0},  # any free port; each worker's log says which
     }
 
 

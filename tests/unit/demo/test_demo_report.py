@@ -69,6 +69,7 @@ def _report() -> Report:
         sent=5,
         seconds=9.0,
         traffic_seconds=2.0,
+        in_flight=100,
     )
 
 
