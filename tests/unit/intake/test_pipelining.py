@@ -156,3 +156,21 @@ async def test_a_dropped_partition_leaves_the_gate() -> None:
     await turn()
     assert bench.gate.inside == 0
     assert bench.errors == []
+
+
+async def test_fenced_after_its_decision_was_stored_sends_only_the_rest() -> None:
+    bench = Pipeline(Copying(("out", "re")))
+    await bench.start()
+    bench.run(received(0))
+    await turn()
+    bench.producer.sent[0].acknowledge()
+    await turn()
+    bench.gate.close()
+    bench.producer.sent[1].refuse(Fenced())
+    await turn()
+    bench.gate.open()
+    await turn()
+    assert names(bench.producer.waiting()) == [("re", b"0")]
+    bench.producer.waiting()[0].acknowledge()
+    await turn()
+    assert bench.part.offsets.frontier == 1
