@@ -52,6 +52,7 @@ class Verify:
             text,
             placeholders=completion.placeholders,
             system_text="\n".join(message.content for message in ask.messages if message.role == "system"),
+            asked="\n".join(message.content for message in ask.messages if message.role != "system"),
             canary=ask.canary,
         )
         if checked.blocked is Reason.INTERNAL:
