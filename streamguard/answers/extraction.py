@@ -14,6 +14,11 @@ MAX_CHARACTERS = 131_072
 MAX_DEPTH = 64
 
 _FENCE = re.compile(r"```[ \t]*[A-Za-z0-9_+-]*[ \t]*\r?\n?(.*?)(?:```|\Z)", re.DOTALL)
+_LIKE_JSON = {
+    "{": re.compile(r"\{\s*(?:[\"'“}]|[A-Za-z_$][\w$-]*\s*:)"),
+    "[": re.compile(r"\[\s*(?:[\"'“{\[\]\d-]|(?:true|false|null)\b)"),
+}
+"""A bracket that begins JSON, be it broken, and not one of prose."""
 _OPENERS = {"{": "}", "[": "]"}
 
 
@@ -76,6 +81,9 @@ def _balanced(text: str, openers: str) -> Iterator[str]:
         end = _end_of(text, start)
         looked_at += (end or len(text)) - start
         if end is None:
+            # a part of something broken must not pass for the whole
+            if _LIKE_JSON[text[start]].match(text, start):
+                return
             at = start + 1
         else:
             yield text[start:end]
@@ -106,9 +114,10 @@ def _end_of(text: str, start: int) -> int | None:
 
 
 def _repaired(text: str, openers: str) -> Found | None:
-    start = min((place for opener in openers if (place := text.find(opener)) >= 0), default=-1)
-    if start < 0:
+    begins = [found.start() for opener in openers if (found := _LIKE_JSON[opener].search(text))]
+    if not begins:
         return None
+    start = min(begins)
     mended = mend(text[start:], max_depth=MAX_DEPTH)
     if mended is None:
         return None

@@ -32,6 +32,8 @@ _COLLECTIONS = st.lists(_VALUES, max_size=4) | st.dictionaries(st.text(max_size=
         ('{"a": {"b": [1, 2', {"a": {"b": [1, 2]}}),
         ('{"a": [1, 2, "b": 3}', None),
         ('{"a": [{"b": 1, {"c": 2}]}', None),
+        ('{"a": {"b": 1}, "c": [{"d": 2}]', {"a": {"b": 1}, "c": [{"d": 2}]}),
+        ('A { brace, then {"a": 1,}', {"a": 1}),
         ('{"a": 1, "b', {"a": 1}),
         ('{"a": 1, "b":', {"a": 1}),
         ("{“a”: “b”}", {"a": "b"}),
