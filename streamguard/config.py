@@ -57,7 +57,7 @@ class ClickHouse(Section):
     username: str = "default"
     password: SecretStr = SecretStr("")
     batch_rows: int = Field(default=5000, ge=1)
-    flush_seconds: float = Field(default=1.0, gt=0)
+    flush_seconds: float = Field(default=3.0, gt=0)
 
 
 class OpenAIProvider(Section):
@@ -153,7 +153,8 @@ class Worker(Section):
     instance: str = Field(default="worker", pattern=r"^[A-Za-z0-9._-]+$")
     """Names this machine's processes; the supervisor adds a number. Must be unique in the cluster."""
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
-    """Prometheus metrics of process n on 127.0.0.1 at this port + n; 0 takes a free one; None serves none."""
+    """Prometheus metrics of process n on 127.0.0.1 at this port + n; 0 takes a free one, which the log
+    tells; None serves none."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 

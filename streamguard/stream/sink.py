@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
@@ -34,7 +34,8 @@ from streamguard.intake.clients import (
 from streamguard.intake.errors import OffsetGone, Stalled, TooManyBuried, TopicsMissing
 from streamguard.intake.settings import Settings
 from streamguard.metrics import DEAD_LETTERS
-from streamguard.stream.sink_records import SOURCES, Item, Source, by_table
+from streamguard.stream.sink_parts import Part, SinkStatistics, StoreState
+from streamguard.stream.sink_records import SOURCES, Item, by_table
 from streamguard.stream.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -43,57 +44,11 @@ GROUP = "streamguard-sink"
 """The consumer group, without prefix."""
 CHUNK_BYTES = 8 << 20
 """Received bytes after which a chunk ends early: bounds what a partition holds in memory."""
-_TICK = 0.1  # seconds that a poll waits for records
+_TICK = 0.1  # seconds that a poll waits for records, and between polls while few wait
+_FEW = 8  # records; with so few waiting, a poll for each would cost more than the record
 _POLL = 1000  # records of a poll at most
 _FETCH = {"fetch_min_bytes": 1 << 16}  # the broker collects for up to half a second: a fetch a record would cost more
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0  # seconds between attempts at a store that is down
 _WINDOW = 60.0  # seconds over which dead letters are counted
-
-
-@dataclass(slots=True)
-class SinkStatistics:
-    """Counters only grow, except the last two."""
-
-    records: int = 0
-    chunks: int = 0
-    resent: int = 0
-    """Chunks planned by an earlier run or owner, written again under their token."""
-    rows: int = 0
-    """Rows sent and confirmed; the store drops those that it has."""
-    buried: int = 0
-    commits: int = 0
-    refused_commits: int = 0
-    failed_inserts: int = 0
-    assignments: int = 0
-    waiting: int = 0
-    """Records read and not yet written."""
-    down: int = 0
-    """Stores that do not take rows at the moment."""
-
-
-@dataclass(slots=True)
-class _Part:
-    """A partition in hand. `saved` is what the broker has: start and plan; `since` is when its oldest waiting record came."""
-
-    tp: TopicPartition
-    source: Source[Any]
-    chunks: Chunks[Item]
-    saved: tuple[int, int | None]
-    taken_over: bool
-    since: float | None = None
-
-    @property
-    def state(self) -> tuple[int, int | None]:
-        return self.chunks.committed, self.chunks.planned
-
-
-@dataclass(slots=True)
-class _StoreState:
-    """Whether a store has its tables; after a failure, when to try again, and how long to wait after that."""
-
-    ready: bool = False
-    until: float = 0.0
-    pause: float = _FIRST_PAUSE
 
 
 class Sink(ConsumerRebalanceListener):
@@ -112,9 +67,9 @@ class Sink(ConsumerRebalanceListener):
             fetch_wait_ms=500,
         )
         self._stores = stores(config.clickhouse)
-        self._states = {store: _StoreState() for store in self._stores.values()}
+        self._states = {store: StoreState() for store in self._stores.values()}
         self._migrations = read_migrations()
-        self._parts: dict[TopicPartition, _Part] = {}
+        self._parts: dict[TopicPartition, Part] = {}
         self._writing = asyncio.Lock()  # held from a plan to the commit of its end; a revoke waits for it
         self._epoch = 0  # grows with each revoke: what began before must not commit after
         self._generation = -1
@@ -175,17 +130,9 @@ class Sink(ConsumerRebalanceListener):
                     for name in await store.prepare(self._migrations):
                         log.info("applied migration %s", name)
                 except StoreError as error:
-                    self._failed(state, error)
+                    state.failed(error, self._clock.monotonic())
                 else:
-                    state.ready, state.pause = True, _FIRST_PAUSE
-
-    def _failed(self, state: _StoreState, error: StoreError) -> None:
-        """Wait before the next attempt, longer each time; or give up."""
-        if not error.retriable:
-            raise error
-        state.until = self._clock.monotonic() + state.pause
-        log.warning("a store takes no rows: %s, next attempt in %.1f s", error.code, state.pause)
-        state.pause = min(state.pause * 2, _LONGEST_PAUSE)
+                    state.worked()
 
     async def _wait_for_topics(self) -> None:
         began, wanted = self._clock.monotonic(), [*self._sources]
@@ -207,12 +154,19 @@ class Sink(ConsumerRebalanceListener):
         await self._prepare()
         await self._write(due=self._due())
         await self._watch()
+        if self._behind() <= _FEW:
+            await self._clock.sleep(_TICK)
+
+    def _behind(self) -> int:
+        """Records that the broker is known to have for us, as of the last fetch."""
+        ends = ((part, self._consumer.highwater(tp)) for tp, part in self._parts.items() if not part.chunks.full)
+        return sum(max(0, end - part.chunks.next) for part, end in ends if end)
 
     async def _take(self) -> None:
         """Learn where each assigned partition stands and begin there. Raises OffsetGone and StoreError."""
         self._to_take, epoch = False, self._epoch
         tps = sorted(self._consumer.assignment())
-        parts: dict[TopicPartition, _Part] = {}
+        parts: dict[TopicPartition, Part] = {}
         try:
             answer = await self._admin.list_consumer_group_offsets(self._settings.group, partitions=tps) if tps else {}
             firsts = await self._consumer.beginning_offsets(tps)
@@ -231,7 +185,7 @@ class Sink(ConsumerRebalanceListener):
                     raise OffsetGone(tp.topic, tp.partition, start, firsts[tp], ends[tp])
                 plan = decode_plan(start, cast("Any", committed).metadata or "")
             chunks = Chunks[Item](start, plan, size=self._config.clickhouse.batch_rows, weight=CHUNK_BYTES)
-            parts[tp] = _Part(tp, self._sources[tp.topic], chunks, (start, plan), plan is not None)
+            parts[tp] = Part(tp, self._sources[tp.topic], chunks, (start, plan), plan is not None)
             self._consumer.seek(tp, start)
         self._parts, self._generation = parts, generation(self._consumer)
         log.info("took %d partitions, %d with a chunk to repeat", len(tps), sum(p.taken_over for p in parts.values()))
@@ -258,9 +212,9 @@ class Sink(ConsumerRebalanceListener):
         self.statistics.records += count
         self._moved_at = now if count else self._moved_at
 
-    def _due(self, *, all_of_it: bool = False) -> list[tuple[_Part, Chunk[Item]]]:
+    def _due(self, *, all_of_it: bool = False) -> list[tuple[Part, Chunk[Item]]]:
         """The chunks to write now: whole ones, those that waited long enough, those begun by somebody else."""
-        now, due = self._clock.monotonic(), list[tuple[_Part, Chunk[Item]]]()
+        now, due = self._clock.monotonic(), list[tuple[Part, Chunk[Item]]]()
         for part in self._parts.values():
             state = self._states[self._stores[part.source.target]]
             if not state.ready or now < state.until:
@@ -273,7 +227,7 @@ class Sink(ConsumerRebalanceListener):
         self.statistics.down = sum(not state.ready or now < state.until for state in self._states.values())
         return due
 
-    async def _write(self, due: Sequence[tuple[_Part, Chunk[Item]]]) -> None:
+    async def _write(self, due: Sequence[tuple[Part, Chunk[Item]]]) -> None:
         """Plan, insert and commit these chunks. What cannot be written now stays as it is, for the next cycle."""
         async with self._writing:
             epoch, asked = self._epoch, self._clock.monotonic()
@@ -291,7 +245,7 @@ class Sink(ConsumerRebalanceListener):
             if epoch == self._epoch:
                 await self._commit({tp: part.state for tp, part in self._parts.items() if part.state != part.saved})
 
-    async def _insert(self, part: _Part, chunk: Chunk[Item]) -> None:
+    async def _insert(self, part: Part, chunk: Chunk[Item]) -> None:
         store = self._stores[part.source.target]
         state = self._states[store]
         if self._clock.monotonic() < state.until:
@@ -304,9 +258,9 @@ class Sink(ConsumerRebalanceListener):
             await store.insert(tables, chunk.token(part.tp.topic, part.tp.partition))
         except StoreError as error:
             self.statistics.failed_inserts += 1
-            self._failed(state, error)
+            state.failed(error, self._clock.monotonic())
             return
-        state.until, state.pause = 0.0, _FIRST_PAUSE
+        state.worked()
         part.chunks.done(chunk)
         part.since = self._clock.monotonic() if len(part.chunks) else None
         self.statistics.chunks += 1

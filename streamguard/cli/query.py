@@ -1,0 +1,120 @@
+"""`streamguard query`: a question in SQL, an answer as a table or as JSON."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from streamguard import config
+from streamguard.analytics.clickhouse import Connection
+from streamguard.analytics.errors import QueryError, StoreError, StoreUnreachable
+from streamguard.config import ClickHouse
+from streamguard.errors import InputError
+
+MOST_ROWS = 1000
+SECONDS = 30
+
+
+@click.command()
+@click.argument("sql")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a row, one a line; costs as text, exactly.")
+@click.option("--url", help="Address of the store, http://HOST:PORT; default: the configured one.")
+@click.option(
+    "--path",
+    type=click.Path(path_type=Path),
+    help="Directory of an embedded store that is not running; it is opened for this question.",
+)
+@click.option(
+    "--rows", type=click.IntRange(1, 1_000_000), default=MOST_ROWS, show_default=True, help="At most so many."
+)
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="Configuration file (TOML).")
+def query(sql: str, as_json: bool, url: str | None, path: Path | None, rows: int, config_file: Path | None) -> None:
+    """Ask the store in SQL; it changes nothing. Tables: requests, calls, verdicts, payloads.
+
+    \b
+    Examples:
+      streamguard query "SELECT status, reason, count() FROM requests GROUP BY ALL ORDER BY 3 DESC"
+      streamguard query "SELECT request_model, sum(cost) FROM calls GROUP BY 1" --json
+    """
+    loaded = config.load(config_file)
+    if path is None:
+        columns, answer, cut = ask(loaded.clickhouse, url or loaded.clickhouse.url, sql, rows)
+    elif url is not None:
+        raise InputError("--url and --path name two stores; give one of them")
+    elif not path.is_dir():
+        raise InputError(f"{path}: there is no store; `streamguard demo` leaves one behind and names it")
+    else:
+        columns, answer, cut = asyncio.run(ask_path(loaded.clickhouse, path, sql, rows))
+    if as_json:
+        for row in answer:
+            click.echo(orjson.dumps(dict(zip(columns, row, strict=True)), default=str, option=orjson.OPT_UTC_Z))
+    else:
+        show(columns, answer)
+    if cut:
+        click.echo(f"streamguard: only the first {rows} rows; --rows gives more", err=True)
+
+
+def ask(settings: ClickHouse, url: str, sql: str, rows: int) -> tuple[Sequence[str], Sequence[Sequence[object]], bool]:
+    """Columns, rows and whether there were more. Raises `InputError`, one line that says what to do."""
+    statement = sql.strip().rstrip(";").strip()
+    if not statement:
+        raise InputError('there is no question; try "SELECT count() FROM requests"')
+    connection = Connection(settings, url, timeout=SECONDS + 5.0)
+    limits = {
+        "readonly": 1,
+        "max_execution_time": SECONDS,
+        "max_result_rows": rows + 1,
+        "result_overflow_mode": "break",
+    }
+    try:
+        columns, answer = connection.ask(statement, dict(limits))
+    except QueryError as error:
+        raise InputError(f"the store cannot answer: {error}") from None
+    except StoreUnreachable:
+        raise InputError(
+            f"no store answers at {url}; start one with `streamguard store`, or name another with --url"
+        ) from None
+    except StoreError as error:
+        raise InputError(f"the store at {url} failed: {error.code}") from None
+    finally:
+        connection.close()
+    return columns, answer[:rows], len(answer) > rows
+
+
+async def ask_path(
+    settings: ClickHouse, path: Path, sql: str, rows: int
+) -> tuple[Sequence[str], Sequence[Sequence[object]], bool]:
+    """As `ask`, of an embedded store that nobody runs at the moment. Raises `InputError`, also when somebody does."""
+    from streamguard.dev.store import EmbeddedStore, StoreSettings
+
+    async with EmbeddedStore(StoreSettings(path=path)) as store:
+        return await asyncio.to_thread(ask, settings, f"http://{store.address}", sql, rows)
+
+
+def show(columns: Sequence[str], rows: Sequence[Sequence[object]], console: Console | None = None) -> None:
+    """A table for people; numbers to the right."""
+    table = Table()
+    for position, name in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[position], int | float | Decimal | None) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(value) for value in row))
+    (console or Console()).print(table)
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case datetime():
+            return value.isoformat(sep=" ")
+        case Decimal():
+            return f"{value:f}"
+        case _:
+            return str(value)

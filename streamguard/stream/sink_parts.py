@@ -1,0 +1,74 @@
+"""What the sink keeps in hand: its partitions, how its stores are, what it has counted."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from streamguard.analytics.batches import Chunks
+from streamguard.analytics.errors import StoreError
+from streamguard.stream.sink_records import Item, Source
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
+"""Seconds between attempts at a store that is down."""
+
+
+@dataclass(slots=True)
+class SinkStatistics:
+    """Counters only grow, except the last two."""
+
+    records: int = 0
+    chunks: int = 0
+    resent: int = 0
+    """Chunks planned by an earlier run or owner, written again under their token."""
+    rows: int = 0
+    """Rows sent and confirmed; the store drops those that it has."""
+    buried: int = 0
+    commits: int = 0
+    refused_commits: int = 0
+    failed_inserts: int = 0
+    assignments: int = 0
+    waiting: int = 0
+    """Records read and not yet written."""
+    down: int = 0
+    """Stores that do not take rows at the moment."""
+
+
+@dataclass(slots=True)
+class Part:
+    """A partition in hand. `saved` is what the broker has: start and plan; `since` is when its oldest waiting record came."""
+
+    tp: TopicPartition
+    source: Source[Any]
+    chunks: Chunks[Item]
+    saved: tuple[int, int | None]
+    taken_over: bool
+    since: float | None = None
+
+    @property
+    def state(self) -> tuple[int, int | None]:
+        return self.chunks.committed, self.chunks.planned
+
+
+@dataclass(slots=True)
+class StoreState:
+    """Whether a store has its tables; after a failure, when to try again, and how long to wait after that."""
+
+    ready: bool = False
+    until: float = 0.0
+    pause: float = FIRST_PAUSE
+
+    def failed(self, error: StoreError, now: float) -> None:
+        """Wait before the next attempt, longer each time. Raises the error when waiting does not help."""
+        if not error.retriable:
+            raise error
+        self.until = now + self.pause
+        log.warning("a store takes no rows: %s, next attempt in %.1f s", error.code, self.pause)
+        self.pause = min(self.pause * 2, LONGEST_PAUSE)
+
+    def worked(self) -> None:
+        """It answered: its tables are there, and a new outage begins with a short wait."""
+        self.ready, self.until, self.pause = True, 0.0, FIRST_PAUSE

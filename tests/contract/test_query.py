@@ -1,0 +1,89 @@
+"""`streamguard query` against an embedded store."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+from streamguard.analytics.clickhouse import Connection
+from streamguard.analytics.migrations import migrate, read_migrations
+from streamguard.analytics.rows import Place, telemetry_rows
+from streamguard.cli import main
+from streamguard.config import ClickHouse
+from streamguard.dev.store import EmbeddedStore, StoreSettings
+from tests.unit.analytics.examples import telemetry
+
+
+async def _fill(path: Path) -> None:
+    def write(url: str) -> None:
+        connection = Connection(ClickHouse(), url)
+        connection.create_database()
+        migrate(connection, read_migrations(), ("outcomes", "payloads"))
+        for number in range(5):
+            place = Place("telemetry", 0, number)
+            record = telemetry(number, cost_nusd=None if number == 4 else 437_500)
+            connection.insert("requests", telemetry_rows(record, place)["requests"], f"t:{number}")
+        connection.close()
+
+    async with EmbeddedStore(StoreSettings(path=path)) as store:
+        await asyncio.to_thread(write, f"http://{store.address}")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    asyncio.run(_fill(tmp_path / "store"))
+    return tmp_path / "store"
+
+
+def ask(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["query", *map(str, arguments)])
+
+
+def test_an_answer_as_a_table_and_as_json(store: Path) -> None:
+    question = "SELECT tenant_id, cost, ts FROM requests WHERE request_id IN ('request-3', 'request-4') ORDER BY ts"
+    shown = ask(question, "--path", store)
+    assert shown.exit_code == 0, shown.output
+    assert "tenant_id" in shown.stdout
+    assert "0.000437500" in shown.stdout
+    lines = [orjson.loads(line) for line in ask(question, "--path", store, "--json").stdout.splitlines()]
+    assert [(line["tenant_id"], line["cost"]) for line in lines] == [("tenant-3", "0.000437500"), ("tenant-4", None)]
+
+
+def test_more_rows_than_wanted_are_cut_and_it_says_so(store: Path) -> None:
+    answer = ask("SELECT number FROM numbers(100)", "--path", store, "--rows", "3", "--json")
+    assert [orjson.loads(line) for line in answer.stdout.splitlines()] == [{"number": n} for n in range(3)]
+    assert "first 3 rows" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("question", "complaint"),
+    [
+        ("SELECT nothing_such FROM requests", "nothing_such"),
+        ("SELEC 1", "Syntax error"),
+        ("DROP TABLE requests", "readonly"),
+        (" ; ", "there is no question"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_gets_one_line(store: Path, question: str, complaint: str) -> None:
+    answer = ask(question, "--path", store)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert complaint in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+
+
+def test_a_store_that_is_not_there_gets_one_line_that_says_how_to_start_one(tmp_path: Path) -> None:
+    with socket.socket() as nobody:  # bound, not listening
+        nobody.bind(("127.0.0.1", 0))
+        answer = ask("SELECT 1", "--url", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+    assert answer.exit_code == 2
+    assert "streamguard store" in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+    missing = ask("SELECT 1", "--path", tmp_path / "nowhere")
+    assert missing.exit_code == 2
+    assert "there is no store" in missing.stderr
+    both = ask("SELECT 1", "--path", tmp_path, "--url", "http://127.0.0.1:1")
+    assert both.exit_code == 2
+    assert ask("SELECT 1", "--url", "localhost").exit_code == 2
