@@ -1,0 +1,215 @@
+"""`streamguard demo`, whole: what it prints, what it leaves behind, and how it ends when it must not go on."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import psutil
+import pytest
+
+pytest.importorskip("confluent_kafka")
+pytest.importorskip("chdb")
+
+DATA = Path(__file__).parents[2].parent / "shared" / "data"
+TABLES = ("requests", "calls", "verdicts")
+PLANTED = {"CREDIT_CARD", "PHONE_NUMBER", "EMAIL_ADDRESS", "IBAN_CODE", "US_SSN", "PERSON", "STREET_ADDRESS"}
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "streamguard", *arguments]
+
+
+def _demo(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Run it in `folder`; its status and the object on its last line."""
+    done = subprocess.run(
+        _command("demo", "--json", *arguments), cwd=folder, capture_output=True, check=False, timeout=150
+    )
+    lines = done.stdout.splitlines()
+    assert lines, done.stderr.decode()
+    assert len(lines) == 1
+    return done.returncode, orjson.loads(lines[0])
+
+
+def _left_running(folder: Path) -> list[str]:
+    """Processes that work in this folder."""
+    found: list[str] = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.cwd() == str(folder) and process.status() != "zombie":
+                found.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return found
+
+
+@contextmanager
+def _store(path: Path) -> Generator[httpx.Client]:
+    """The store that a demo left behind, opened again."""
+    ready = path.parent / "ready"
+    process = subprocess.Popen(
+        _command("store", "--path", str(path), "--ready-file", str(ready)), stdout=subprocess.DEVNULL
+    )
+    try:
+        until = time.monotonic() + 20
+        while not ready.exists():
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        with httpx.Client(base_url=f"http://{ready.read_text().strip()}", trust_env=False, timeout=20) as client:
+            yield client
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+def _ask(client: httpx.Client, sql: str) -> str:
+    return client.post("/", params={"database": "streamguard"}, content=sql.encode()).raise_for_status().text
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_everything_sent_ends_and_all_books_agree(tmp_path: Path) -> None:
+    status, report = _demo(tmp_path, "--requests", "400")
+    audit = report["audit"]
+    assert (status, audit["problems"]) == (0, [])
+    assert (report["requests"], report["lost"], report["duplicates"]) == (400, 0, 0)
+    assert report["responses"] + report["dead_letters"] == 400
+    assert sum(report["outcomes"].values()) == report["responses"] == report["store_rows"]
+    assert set(report["latency_ms"]) == {"p50", "p95", "p99"}
+    assert report["cost_usd"] > 0
+    assert len(set(audit["cost_nusd"].values())) == 1
+    assert round(report["cost_usd"] * 1e9) == audit["cost_nusd"]["store"]
+    assert report["cache"]["exact"] > 0
+    assert report["saved_usd"] > 0
+    assert report["calls"]["fallbacks"] > 0
+    for reason in ("prompt_injection", "secret_in_input", "no_consent", "expired", "input_too_long"):
+        assert report["reasons"][reason] > 0
+    assert audit["remarks"] == []
+    assert _left_running(tmp_path) == []
+    with _store(tmp_path / "streamguard-demo" / "store") as client:
+        assert int(_ask(client, "SELECT count() FROM requests")) == report["store_rows"]
+        assert (
+            int(_ask(client, "SELECT toInt64(sum(cost) * 1000000000) FROM requests")) == audit["cost_nusd"]["outcomes"]
+        )
+
+
+@contextmanager
+def _sending(folder: Path) -> Generator[subprocess.Popen[str]]:
+    """A demo that has just begun to send."""
+    with subprocess.Popen(
+        _command("demo"), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            assert any(line.startswith("sending") for line in process.stderr)
+            assert len(_left_running(folder)) >= 6
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_everything(tmp_path: Path, number: signal.Signals) -> None:
+    with _sending(tmp_path) as process:
+        process.send_signal(number)
+        _, written = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert written.splitlines()[-1] == "streamguard: interrupted; everything is stopped"
+    assert _left_running(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_nothing_outlives_a_demo_that_is_killed(tmp_path: Path) -> None:
+    with _sending(tmp_path) as process:
+        process.kill()
+    until = time.monotonic() + 5
+    while _left_running(tmp_path) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert _left_running(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--input", "missing.jsonl"), "missing.jsonl: cannot be read"),
+        (("--texts", "."), ".: is a directory; name a file"),
+        (("--input", "bad.jsonl"), "bad.jsonl, line 1: a request has no field 'text'"),
+        (("--texts", "bad.jsonl", "--input", "bad.jsonl"), "--input and --texts: give one of them"),
+        (("--data", "."), "holds something that is not a demo's"),
+    ],
+)
+def test_wrong_input_is_one_line_and_status_two(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    line = {
+        "request_id": "r",
+        "tenant_id": "t",
+        "user_id": "u",
+        "text": "x",
+        "messages": [{"role": "user", "content": ""}],
+    }
+    (tmp_path / "bad.jsonl").write_bytes(orjson.dumps(line))
+    done = subprocess.run(_command("demo", *arguments), cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["bad.jsonl"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_planted_personal_data_stays_out_of_logs_and_telemetry(tmp_path: Path) -> None:
+    file = DATA / "pii" / "synth_dataset_v2.json"
+    if not file.exists():
+        pytest.skip("the texts with planted personal data are not here")
+    items: list[dict[str, Any]] = orjson.loads(file.read_bytes())
+    (tmp_path / "texts").write_text("\n".join(item["full_text"].replace("\n", " ") for item in items))
+    status, report = _demo(tmp_path, "--texts", "texts")
+    assert status == 0
+    assert (report["responses"], report["dead_letters"], report["audit"]["remarks"]) == (len(items), 0, [])
+    assert "internal" not in report["reasons"]
+    planted = {
+        span["entity_value"].replace("\n", " ")
+        for item in items
+        for span in item["spans"]
+        if span["entity_type"] in PLANTED and len(span["entity_value"]) >= 8
+    }
+    assert len(planted) > 500
+    demo = tmp_path / "streamguard-demo"
+    written = {log.name: log.read_text() for log in (demo / "logs").iterdir()}
+    assert not any('"level":"error"' in text for text in written.values())
+    with _store(demo / "store") as client:
+        written |= {table: _ask(client, f"SELECT * FROM {table} FORMAT JSONEachRow") for table in TABLES}
+    assert written["requests"].count("\n") == len(items)
+    found = {name: sorted(len(value) for value in planted if value in text) for name, text in written.items()}
+    assert found == {name: list[int]() for name in written}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_attacks_go_through_without_one_error_of_a_worker(tmp_path: Path) -> None:
+    folder = DATA / "injection"
+    if not folder.exists():
+        pytest.skip("the collected attacks are not here")
+    texts = [item["prompt"] for item in orjson.loads((folder / "NotInject_one.json").read_bytes())]
+    texts += orjson.loads((folder / "jailbreaks.json").read_bytes())
+    texts += orjson.loads((folder / "chat_benign.json").read_bytes())
+    with (folder / "deepset_train.csv").open(newline="") as file:
+        texts += [row["text"] for row in csv.DictReader(file)]
+    lines = [" ".join(text.split()) for text in texts if text.strip()]
+    (tmp_path / "texts").write_text("\n".join(lines))
+    status, report = _demo(tmp_path, "--texts", "texts")
+    assert (status, report["responses"], report["dead_letters"]) == (0, len(lines), 0)
+    assert report["reasons"]["prompt_injection"] > 100
+    assert "internal" not in report["reasons"]
+    logs = [log.read_text() for log in (tmp_path / "streamguard-demo" / "logs").iterdir()]
+    assert not any('"level":"error"' in text or '"level":"critical"' in text for text in logs)
