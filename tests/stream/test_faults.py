@@ -42,9 +42,10 @@ async def test_workers_join_and_leave(kafka: KafkaNode, tmp_path: Path, static: 
 async def test_frozen_past_the_session_and_its_successor_killed(kafka: KafkaNode, tmp_path: Path) -> None:
     """The successor publishes behind a slow head, so it commits nothing; when the frozen one wakes up, the broker's offset
     is still its own, and what it held is published already."""
-    async with Crew(kafka, tmp_path, session=2.0) as crew:
-        await crew.send(calls(2000, slow=0.02, usual=0.05, long=3.0))
+    async with Crew(kafka, tmp_path, session=2.0, cap=128) as crew:
         crew.start("a", "b")
+        await crew.until(lambda: crew.log.count("took 2 partitions") >= 2)
+        await crew.send([ToyInput(id=number, seconds=6.0 if number < 8 else 0.05) for number in range(2000)])
         await crew.called(300)
         crew.freeze("a")
         await asyncio.sleep(4.5)
