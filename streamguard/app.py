@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ from streamguard.stream.hosting import Background, HostedStage, run_worker
 from streamguard.stream.journal import AdmissionJournal
 from streamguard.stream.stage_step import Failing, StageStep
 from streamguard.stream.topics import Topics
+
+log = logging.getLogger(__name__)
 
 STAGES = tuple(FLOW)
 """The names of the stages, in the order of the flow."""
@@ -123,7 +126,8 @@ class Worker:
     def _serve_metrics(self) -> None:
         port = self.config.worker.metrics_port
         if port is not None:
-            start_http_server(port + self.number if port else 0, addr="127.0.0.1")
+            server, _ = start_http_server(port + self.number if port else 0, addr="127.0.0.1")
+            log.info("metrics served", extra={"address": f"127.0.0.1:{server.server_port}"})
 
 
 class _Builder:
