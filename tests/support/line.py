@@ -1,0 +1,182 @@
+"""The line for tests that look at single requests: the simulator and workers as processes, over a broker that runs."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from streamguard.cli.demo.settings import PARTITIONS, Addresses, demo_settings, to_toml
+from streamguard.clock import SystemClock
+from streamguard.config import plain_environment
+from streamguard.dev.broker import EmbeddedBroker
+from streamguard.processes import Command, RestartPolicy, Supervisor
+from streamguard.stream.flow import FLOW, group_name
+from streamguard.stream.readiness import until_stages_work
+from streamguard.stream.topics import Topics
+
+SECONDS = 40.0
+"""How long anything may take; a busy machine starts a worker in ten."""
+_LISTENING = re.compile(r"listening on (\S+)")
+
+
+def broker_with_lines(*prefixes: str) -> EmbeddedBroker:
+    """An embedded broker with the topics and groups of a line for each prefix. It is not started yet."""
+    topics = {Topics.load(prefix).full(topic.name): PARTITIONS for prefix in prefixes for topic in Topics.load()}
+    return EmbeddedBroker(topics=topics, groups=[group_name(prefix, stage) for prefix in prefixes for stage in FLOW])
+
+
+class Line:
+    """Use as an async context manager: entered, it is ready; left, nothing of it runs.
+
+    `workers` names the stages of each worker process, by its name; a killed one is started again. `settings` come over the
+    demo's, section by section.
+    """
+
+    def __init__(
+        self,
+        brokers: str,
+        directory: Path,
+        *,
+        prefix: str,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+        workers: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.topics = Topics.load(prefix)
+        self._brokers, self._directory = brokers, directory
+        self._settings = settings or {}
+        self._workers = workers or {"worker": tuple(FLOW)}
+        self._supervisor = Supervisor(policy=RestartPolicy(first_pause=0.1, longest_pause=0.1, failures=100))
+        self._producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", enable_idempotence=True)
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=brokers, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100
+        )
+        self._records: dict[str, defaultdict[str, list[dict[str, Any]]]] = {
+            "responses": defaultdict(list),
+            "outcomes": defaultdict(list),
+        }
+        self._arrived = asyncio.Condition()
+        self._reading: asyncio.Task[None] | None = None
+        self._simulator = ""
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.topics.create(self._brokers, partitions=PARTITIONS)
+            self._supervisor.add(self._command("simulator", "simulator", "--latency-ms", "5"))
+            self._simulator = await self._listening("simulator")
+            settings = demo_settings(
+                Addresses(broker=self._brokers, store="127.0.0.1:1", simulator=self._simulator), self.topics.prefix
+            )
+            for section, values in {"kafka": {"session": 3.0}, **self._settings}.items():
+                before = settings.get(section, {})
+                assert isinstance(before, dict)
+                settings[section] = {**before, **values}
+            self._config.write_text(to_toml(settings))
+            for name in self._workers:
+                self.start(name)
+            await self._producer.start()
+            await self._consumer.start()
+            self._consumer.assign(
+                [TopicPartition(self.topics.full(name), n) for name in self._records for n in range(PARTITIONS)]
+            )
+            self._reading = asyncio.create_task(self._read())
+            await until_stages_work(self._brokers, self.topics, SystemClock(), seconds=SECONDS)
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        await self._consumer.stop()
+        await self._producer.stop()
+        await self._supervisor.stop()
+
+    # -- requests ------------------------------------------------------------------------------------------------------
+
+    async def send(self, request: Mapping[str, Any]) -> None:
+        """Returns when the broker has it."""
+        key = str(request["tenant_id"]).encode()
+        headers = [("schema", b"streamguard.request/1")]
+        await self._producer.send_and_wait(
+            self.topics.full("requests"), orjson.dumps(request), key=key, headers=headers
+        )
+
+    async def ask(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Send it, and wait for its response and outcome."""
+        await self.send(request)
+        return await self.ended(request["request_id"])
+
+    async def ended(self, request_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The response and the outcome of a request, once both are there."""
+        async with asyncio.timeout(SECONDS), self._arrived:
+            await self._arrived.wait_for(lambda: all(there[request_id] for there in self._records.values()))
+        return self._records["responses"][request_id][0], self._records["outcomes"][request_id][0]
+
+    def ends(self, request_id: str) -> tuple[int, int]:
+        """How many responses and outcomes have come for it so far."""
+        return len(self._records["responses"][request_id]), len(self._records["outcomes"][request_id])
+
+    async def calls(self) -> int:
+        """How many calls the simulated models have had."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return (await client.get(f"http://{self._simulator}/_sim/calls")).json()["calls"]
+
+    async def _read(self) -> None:
+        while True:
+            for place, records in (await self._consumer.getmany(timeout_ms=500)).items():
+                topic = self.topics.plain(place.topic)
+                async with self._arrived:
+                    for record in records:
+                        fields = orjson.loads(record.value or b"{}")
+                        self._records[topic][fields.get("head", fields)["request_id"]].append(fields)
+                    self._arrived.notify_all()
+
+    # -- processes -----------------------------------------------------------------------------------------------------
+
+    def start(self, worker: str) -> None:
+        """Start a worker that was stopped."""
+        stages = [part for stage in self._workers[worker] for part in ("--stage", stage)]
+        number = str(list(self._workers).index(worker))
+        self._supervisor.add(
+            self._command(worker, "worker", "--config", str(self._config), "--number", number, *stages)
+        )
+
+    async def stop(self, worker: str) -> None:
+        """An orderly end."""
+        await self._supervisor.stop(worker)
+
+    def kill(self, worker: str) -> None:
+        """SIGKILL; it is started again at once."""
+        os.kill(self._supervisor.pids[worker], signal.SIGKILL)
+
+    def log(self, process: str) -> Path:
+        """What a process prints."""
+        return self._directory / f"{process}.log"
+
+    @property
+    def _config(self) -> Path:
+        return self._directory / "streamguard.toml"
+
+    def _command(self, name: str, *arguments: str) -> Command:
+        program = [sys.executable, "-m", "streamguard", *arguments]
+        return Command(name, program, environment=plain_environment(), output=self.log(name))
+
+    async def _listening(self, process: str) -> str:
+        async with asyncio.timeout(SECONDS):
+            while True:
+                with suppress(FileNotFoundError):
+                    if found := _LISTENING.search(self.log(process).read_text()):
+                        return found[1]
+                await asyncio.sleep(0.05)
