@@ -1,6 +1,8 @@
 """The report for people."""
 
 import shlex
+import shutil
+import sys
 from pathlib import Path
 
 from rich import box
@@ -23,26 +25,29 @@ def print_report(report: Report, folder: Path, console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    console.print(_outcomes(report))
-    console.print(_models(figures))
-    console.print(_latency(report))
+    for title, table in (
+        ("How they ended", _outcomes(report)),
+        ("Models, with their tokens", _models(figures)),
+        (f"Milliseconds, with at most {report.in_flight} requests under way", _latency(report)),
+    ):
+        console.print(f"\n[bold]{title}[/bold]", highlight=False)
+        console.print(table)
     console.print(_cache_line(figures), highlight=False, soft_wrap=True)
     console.print(_calls_line(figures), highlight=False, soft_wrap=True)
     _print_audit(report, console)
     _print_next(folder, console)
 
 
-def _table(*columns: str, title: str) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(columns[0], no_wrap=True)
-    for column in columns[1:]:
-        table.add_column(column, justify="right")
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left", no_wrap=True)
     return table
 
 
 def _outcomes(report: Report) -> Table:
     audit, figures = report.audit, report.figures
-    table = _table("", "requests", title="How they ended")
+    table = _table("", "requests")
     for status in ("answered", "refused", "failed", "escalated"):
         table.add_row(f"[bold]{status}[/bold]", f"{figures.statuses[status]:,}")
     for reason, count in figures.reasons.most_common():
@@ -54,16 +59,16 @@ def _outcomes(report: Report) -> Table:
 
 
 def _models(figures: Figures) -> Table:
-    table = _table("", "calls", "failed", "skipped", "in", "out", "cost", title="Models, with their tokens")
+    table = _table("", "calls", "failed", "skipped", "in", "out", "cost")
     for name, model in sorted(figures.models.items()):
         numbers = (model.calls, model.failed, model.skipped, model.input_tokens, model.output_tokens)
-        table.add_row(name, *(f"{number:,}" for number in numbers), format_usd(model.cost_nusd))
+        table.add_row(name.partition("/")[2], *(f"{number:,}" for number in numbers), format_usd(model.cost_nusd))
     table.add_row("[bold]in all[/bold]", f"{figures.calls:,}", "", "", "", "", format_usd(figures.cost_nusd))
     return table
 
 
 def _latency(report: Report) -> Table:
-    table = _table("", "p50", "p95", "p99", title=f"Milliseconds, with at most {report.in_flight} requests under way")
+    table = _table("", "p50", "p95", "p99")
     rows = {"sent to response": [each * 1e6 for each in report.latencies]}
     rows |= {f"  {stage}": [float(each) for each in times] for stage, times in report.figures.stages_us.items()}
     for name, times in rows.items():
@@ -116,15 +121,22 @@ def _print_audit(report: Report, console: Console) -> None:
 
 
 def _print_next(folder: Path, console: Console) -> None:
-    store = shlex.quote(str(folder / "store"))
-    question = (
-        "SELECT status, reason, count() AS requests, sum(cost) AS usd FROM requests GROUP BY ALL ORDER BY requests DESC"
-    )
-    console.print()
-    console.print("[bold]Go on with[/bold]")
+    program, store = _program(), shlex.quote(str(folder / "store"))
+    question = "SELECT status, reason, count() AS n, sum(cost) AS usd FROM requests GROUP BY ALL ORDER BY n DESC"
+    console.print("\n[bold]Go on with[/bold]")
     for command in (
-        f'streamguard query --path {store} "{question}"',
-        f"streamguard store --path {store}",
-        "streamguard demo --texts FILE",
+        f'{program} query --path {store} "{question}"',
+        f"{program} store --path {store} --port 8123",
+        f"{program} demo --texts FILE",
     ):
         console.print(f"  {command}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _program() -> str:
+    """How this program is called from here."""
+    if shutil.which("streamguard"):
+        return "streamguard"
+    called = Path(sys.argv[0])
+    if called.name != "streamguard":
+        return f"{shlex.quote(sys.executable)} -m streamguard"
+    return shlex.quote(str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called))

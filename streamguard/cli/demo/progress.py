@@ -8,6 +8,7 @@ from typing import Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from streamguard.cli.demo.figures import Figures
 from streamguard.clock import Clock
@@ -23,11 +24,11 @@ class Standing:
     figures: Figures
 
     def words(self) -> str:
-        """`612 answered, 80 refused, 3 failed · 214 from the cache · 21 retries, 9 fallbacks`"""
+        """`612 answered, 80 refused · 214 cached · 21 retries · 9 fallbacks`"""
         figures = self.figures
         ends = ", ".join(f"{count:,} {status}" for status, count in sorted(figures.statuses.items())) or "nothing yet"
         hits = figures.cache["exact"] + figures.cache["semantic"]
-        return f"{ends} · {hits:,} from the cache · {figures.retries} retries, {figures.fallbacks} fallbacks"
+        return f"{ends} · {hits:,} cached · {figures.retries} retries · {figures.fallbacks} fallbacks"
 
 
 class Show(Protocol):
@@ -55,12 +56,13 @@ class Live:
         self._console = console
         self._progress = Progress(
             SpinnerColumn(),
-            BarColumn(bar_width=30),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}"),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TimeElapsedColumn(table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=None, table_column=Column(ratio=1, max_width=30)),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
             console=console,
             transient=True,
+            expand=True,
         )
         self._task = self._progress.add_task("", total=total)
 
