@@ -27,7 +27,7 @@ def demo_settings(at: Addresses, prefix: str = PREFIX) -> dict[str, dict[str, An
     economy = [("openai", "gpt-4o-mini"), ("anthropic", "claude-3-5-haiku-latest")]
     return {
         "kafka": {"brokers": at.broker, "prefix": prefix, "dead_letters_per_minute": 10_000},
-        "clickhouse": {"url": f"http://{at.store}", "flush_seconds": 0.5},
+        "clickhouse": {"url": f"http://{at.store}", "flush_seconds": 2.0},
         "providers": [
             {"name": name, "base_url": f"http://{at.simulator}/{name}/v1", "api_key": "simulated"}
             for name in ("openai", "anthropic")
