@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -55,20 +56,26 @@ def demo(
     Examples: streamguard demo
               streamguard demo --texts my-questions.txt --json
     """
+    import uvloop
+
     from streamguard import logs
     from streamguard.cli.demo.printing import print_report  # loaded only when the demo runs
     from streamguard.cli.demo.progress import show_on_stderr
     from streamguard.cli.demo.run import Interrupted, Options, run_demo
     from streamguard.clock import SystemClock
 
+    _check_extra()
     planned = _planned(requests, input_file, texts, seed)
     clock = SystemClock()
     options = Options(processes=processes, seed=seed, most=in_flight, outage=outage, everyday=faults)
     with fresh_folder(data) as folder:
         logs.configure("demo", "warning")
         try:
-            with show_on_stderr(sum(item.end != "nothing" for item in planned), clock) as show:
-                report = asyncio.run(run_demo(planned, options, folder, show, clock))
+            with (
+                show_on_stderr(sum(item.end != "nothing" for item in planned), clock) as show,
+                asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+            ):
+                report = runner.run(run_demo(planned, options, folder, show, clock))
         except Interrupted:
             click.echo("streamguard: interrupted; everything is stopped", err=True)
             sys.exit(130)
@@ -82,6 +89,12 @@ def demo(
 
         print_report(report, data, Console())
     sys.exit(1 if report.problems() else 0)
+
+
+def _check_extra() -> None:
+    missing = [name for name in ("confluent_kafka", "chdb") if find_spec(name) is None]
+    if missing:
+        raise InputError(f"{' and '.join(missing)} missing; install them: pip install 'streamguard[embedded]'")
 
 
 def _planned(requests: int | None, input_file: Path | None, texts: Path | None, seed: int) -> list[Planned]:

@@ -51,6 +51,7 @@ class Parts:
         self._layout = layout
         self._servers = Supervisor(policy=RestartPolicy(failures=1), clock=clock)
         self._workers = Supervisor(clock=clock)
+        self._started: list[str] = []
 
     async def start(self) -> Addresses:
         """Start everything, servers first. Returns when the servers listen; the workers take a moment longer.
@@ -111,6 +112,7 @@ class Parts:
         return {f"worker-{number}": ("--number", str(number)) for number in range(self._layout.processes)}
 
     def _serve(self, name: str, *arguments: str) -> None:
+        self._started.append(name)
         self._servers.add(self._command(name, name, *arguments))
 
     def _command(self, name: str, *arguments: str) -> Command:
@@ -129,9 +131,10 @@ class Parts:
                 if found := _LISTENING.search(_read(self._folder.log(name))):
                     return found[1].decode()
                 if failed.done():
-                    raise PartFailed(f"{name} did not start: {_last_words(self._folder.log(name))}")
+                    dead = next((each for each in self._started if each not in self._servers.pids), name)
+                    raise PartFailed(f"the {dead} did not start: {_last_words(self._folder.log(dead))}")
                 await self._clock.sleep(0.05)
-            raise PartFailed(f"{name} did not start within {_START_SECONDS:.0f} s; see {self._folder.log(name)}")
+            raise PartFailed(f"the {name} did not start within {_START_SECONDS:.0f} s; see {self._folder.log(name)}")
         finally:
             failed.cancel()
             await asyncio.gather(failed, return_exceptions=True)

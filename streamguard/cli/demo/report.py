@@ -12,10 +12,14 @@ from streamguard.stream.tally import Audit
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`sent` counts records; `latencies` are seconds from sending to the response. `traffic_seconds` go from the first record
-    to the last end, `seconds` from start to report. `in_flight` is the bound on requests under way."""
+    """`missing` names some of the lost; `sent` counts records; `latencies` are seconds from sending to the response.
+
+    `traffic_seconds` go from the first record to the last end, `seconds` from start to report. `in_flight` is the bound on
+    requests under way.
+    """
 
     audit: Audit
+    missing: list[str]
     figures: Figures
     books: Books
     stored: Stored
@@ -29,7 +33,7 @@ class Report:
         """What the audit does not accept; empty when all is well."""
         audit, cost = self.audit, self.figures.cost_nusd
         checks = [
-            (audit.lost > 0, f"{audit.lost} requests were lost"),
+            (audit.lost > 0, f"{audit.lost} requests were lost, among them {', '.join(self.missing)}"),
             (audit.twice > 0, f"{audit.twice} responses, outcomes or dead letters came twice"),
             (
                 audit.responses != audit.outcomes,

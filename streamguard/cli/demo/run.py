@@ -130,7 +130,8 @@ class _Run:
         looking = asyncio.ensure_future(self._look(traffic, simulated))
         try:
             await traffic.send(self._planned)
-            await traffic.finish(stall=_STALL_SECONDS)
+            if not await traffic.finish(stall=_STALL_SECONDS):
+                self._show.step(f"nothing has moved for {_STALL_SECONDS:.0f} s: not waiting any longer")
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
@@ -139,6 +140,7 @@ class _Run:
         stored = await self._all_stored(store, traffic)
         return Report(
             audit=traffic.tally.audit(),
+            missing=[_name(item) for item in traffic.tally.missing()],
             figures=self._figures,
             books=await simulated.books(),
             stored=stored,
@@ -174,3 +176,7 @@ class _Run:
                 break
             stored = now
         return stored
+
+
+def _name(planned: Planned) -> str:
+    return f"{planned.kind} {'/'.join(planned.identity[:2]) if planned.identity else 'without a name'}"

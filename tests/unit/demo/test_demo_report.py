@@ -62,6 +62,7 @@ def _report() -> Report:
             inside=0,
             unplanned={},
         ),
+        missing=[],
         figures=figures,
         books=Books(calls=2, finished=1, cost_nusd=1_000_001, paid_twice=0),
         stored=Stored(rows=3, requests=3, records=3, cost_nusd=1_000_001),
@@ -91,7 +92,10 @@ def test_the_object_for_machines() -> None:
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"audit": replace(_report().audit, lost=1)}, "1 requests were lost"),
+        (
+            {"audit": replace(_report().audit, lost=1), "missing": ["chat t/r1"]},
+            "1 requests were lost, among them chat t/r1",
+        ),
         ({"audit": replace(_report().audit, twice=2)}, "came twice"),
         ({"audit": replace(_report().audit, responses=2)}, "have a response"),
         ({"stored": replace(_report().stored, rows=2)}, "2 rows"),
