@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from streamguard.errors import ConfigError
 
@@ -225,17 +225,25 @@ def parse(values: Mapping[str, Any], *, source: str) -> Config:
         return Config(**values)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc']) or 'configuration'}: {item['msg']}"
+            f"{'.'.join(str(part) for part in item['loc']) or 'configuration'}: {_problem(item['type'], item['msg'])}"
             for item in error.errors(include_input=False, include_url=False)
         )
         raise ConfigError(f"{source}: {problems}") from None
+    except SettingsError as error:  # a variable that holds a whole section or list, and no JSON
+        raise ConfigError(f"the environment: {error}; such a variable holds JSON") from None
+
+
+def _problem(kind: str, message: str) -> str:
+    return "there is no such key" if kind == "extra_forbidden" else message.removeprefix("Value error, ")
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text())
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file}: is no UTF-8 text, as TOML must be") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file}: is no valid TOML ({error})") from None
 
