@@ -33,6 +33,6 @@ def format_usd(nusd: int | None) -> str:
     """For people: at least two places, no needless zeros; an unknown amount is `unknown`."""
     if nusd is None:
         return "unknown"
-    text = f"{to_decimal(nusd):f}".rstrip("0")
+    text = f"{to_decimal(abs(nusd)):f}".rstrip("0")
     whole, _, places = text.partition(".")
-    return f"${whole}.{places.ljust(2, '0')}"
+    return f"{'-' if nusd < 0 else ''}${whole}.{places.ljust(2, '0')}"
