@@ -80,7 +80,7 @@ class Witness:
 
 
 def _metrics_address(log: Path) -> str | None:
-    for line in log.read_text().splitlines():
+    for line in log.read_text().split("\n"):
         if '"metrics served"' in line:
             return orjson.loads(line)["address"]
     return None
