@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, NodeNotReadyError
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.structs import RecordMetadata
 
@@ -119,7 +119,7 @@ class Outlet:
             if isinstance(request, ProduceRequest):
                 # Connecting can take long, so it comes before the question; after it nothing waits until the write.
                 if not await client.ready(node_id):
-                    return await through(node_id, request, **options)
+                    raise NodeNotReadyError
                 if self._broken or self._producer is not producer:
                     raise Fenced
                 if not self._gate.leased:

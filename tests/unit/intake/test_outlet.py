@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 import pytest
+from aiokafka.errors import NodeNotReadyError
 
 from streamguard.intake.outlet import Fenced, LeaseLapsed
 from tests.unit.intake.fakes import Bench, Copying, FakeProducer, produce_request, turn
@@ -57,10 +58,13 @@ async def test_what_was_broken_off_never_leaves_though_the_next_producer_does() 
     assert bench.producer.stopped
 
 
-async def test_an_unreachable_node_is_the_clients_to_tell() -> None:
+async def test_nothing_is_written_to_a_node_that_was_not_ready_when_asked() -> None:
     bench = await Bench(Copying()).start()
     bench.producer.client.is_ready = False
-    assert await write(bench.producer, produce_request()) == "sent"  # the real client raises NodeNotReadyError
+    with pytest.raises(NodeNotReadyError) as raised:  # connecting again could outlast the lease
+        await write(bench.producer, produce_request())
+    assert raised.value.retriable
+    assert bench.producer.client.requests == []
 
 
 async def test_a_producer_that_cannot_start_is_closed() -> None:
