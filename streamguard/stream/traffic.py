@@ -48,6 +48,8 @@ class Traffic:
     ) -> None:
         self.tally = Tally()
         self.sends = 0
+        self.held = False
+        """While it is set nothing more is sent: for whoever sees something fall behind that is not watched here."""
         self._topics = topics
         self._clock = clock or SystemClock()
         self._most = most
@@ -145,6 +147,7 @@ class Traffic:
             self.tally.outstanding >= self._most
             or self.tally.outstanding_bytes >= self._most_bytes
             or self._outcomes - self._booked >= self._most_unbooked
+            or self.held
         ):
             await self._wait()
 

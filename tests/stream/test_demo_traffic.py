@@ -24,7 +24,7 @@ Line = Callable[[dict[str, Any]], dict[str, int]]
 @pytest.fixture(scope="module")
 def broker() -> Any:
     names = ("requests", "responses", "outcomes", "dead-letters", "telemetry")
-    topics = {f"{prefix}{name}": PARTITIONS for prefix in ("good.", "bad.", "rate.") for name in names}
+    topics = {f"{prefix}{name}": PARTITIONS for prefix in ("good.", "bad.", "rate.", "held.") for name in names}
     with EmbeddedBroker(topics=topics) as broker:
         yield broker.address
 
@@ -138,3 +138,17 @@ async def test_a_rate_is_kept(broker: str) -> None:
         assert await traffic.finish(stall=10)
     assert asyncio.get_running_loop().time() - begun >= 29 / 50
     assert traffic.tally.audit().lost == 0
+
+
+async def test_nothing_is_sent_while_it_is_held(broker: str) -> None:
+    planned = [item for item in support_requests(40, seed=6) if item.end == "outcome"][:20]
+    topics = Topics.load("held.")
+    async with _running(ToyLine(broker, topics, lambda _: {})), Traffic(broker, topics) as traffic:
+        traffic.held = True
+        sending = asyncio.create_task(traffic.send(planned))
+        await asyncio.sleep(0.5)
+        assert traffic.sends == 0
+        traffic.held = False
+        await sending
+        assert await traffic.finish(stall=10)
+    assert traffic.tally.audit().responses == 20

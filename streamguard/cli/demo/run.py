@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -26,6 +27,9 @@ _OUTAGE_AT = 0.45
 _STALL_SECONDS = 60.0
 _STORE_SECONDS = 30.0
 _LOOK_SECONDS = 0.2
+_STORE_LOOK_SECONDS = 1.0
+_MOST_UNSTORED = 2_000
+"""Outcomes that the store does not have yet; the broker keeps the telemetry of some 4,000."""
 T = TypeVar("T")
 
 
@@ -127,7 +131,7 @@ class _Run:
     async def _drive(self, begun: float, traffic: Traffic, simulated: Simulated, store: StoreView) -> Report:
         self._show.step(f"sending {len(self._planned):,} records")
         sending_from = self._clock.monotonic()
-        looking = asyncio.ensure_future(self._look(traffic, simulated))
+        looking = asyncio.gather(self._look(traffic, simulated), self._watch_store(traffic, store))
         try:
             await traffic.send(self._planned)
             if not await traffic.finish(stall=_STALL_SECONDS):
@@ -162,6 +166,16 @@ class _Run:
                 self._show.step("provider openai goes down for a few seconds")
                 await simulated.begin_outage("openai")
             await self._clock.sleep(_LOOK_SECONDS)
+
+    async def _watch_store(self, traffic: Traffic, store: StoreView) -> None:
+        """Hold the traffic while the store is too far behind: the embedded broker drops what waits for too long."""
+        while True:
+            with suppress(
+                httpx.HTTPError
+            ):  # slow for a moment; when it has ended, the watch over the processes says so
+                rows = (await store.totals()).rows
+                traffic.held = traffic.tally.ended - rows > _MOST_UNSTORED
+            await self._clock.sleep(_STORE_LOOK_SECONDS)
 
     async def _all_stored(self, store: StoreView, traffic: Traffic) -> Stored:
         """The store's totals once it has every outcome, or when its rows have not grown for too long."""
