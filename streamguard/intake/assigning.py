@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, cast
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 
 from streamguard.intake.clients import Clients, is_retriable, partition_counts
 from streamguard.intake.committing import Committer
@@ -58,6 +58,8 @@ class Assigner(ConsumerRebalanceListener):
             await self._flush()
             await self._committer.commit()
             await self._committer.settle()
+            # The generation that is joined next begins after this moment, and any rebalance of that one later still.
+            self._gate.calm(self._clock.monotonic())
         except Exception as exc:  # noqa: BLE001 -- aiokafka would only log it
             self._fail(exc)
 
@@ -170,7 +172,7 @@ class Assigner(ConsumerRebalanceListener):
                 return False
         except (KafkaError, ConnectionError) as exc:
             self._committer.allowed = False
-            if not is_retriable(exc):
+            if not is_retriable(exc) and not isinstance(exc, IllegalStateError):  # that: the next rebalance has begun
                 raise
             log.warning("taking partitions: %s, will repeat", type(exc).__name__)
             return False

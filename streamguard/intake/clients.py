@@ -1,7 +1,7 @@
 """The aiokafka clients of an intake, and what they do not say in public: the one place that touches their inside."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -130,6 +130,25 @@ def generation(consumer: AIOKafkaConsumer) -> int:
     # The coordinator has no public face.
     coordinator = cast("_Coordinator | None", getattr(consumer, "_coordinator", None))
     return getattr(coordinator, "generation", -1)
+
+
+def watch_heartbeats(consumer: AIOKafkaConsumer, calm: Callable[[float], None], monotonic: Callable[[], float]) -> None:
+    """Tell `calm`, after each heartbeat that the group answered without calling for a rebalance, when it was asked.
+
+    Must be called after the consumer has started and before it joins.
+    """
+    coordinator = cast("Any", consumer)._coordinator
+    beat = cast("Callable[[], Awaitable[bool]]", coordinator._do_heartbeat)
+
+    async def watched() -> bool:
+        asked = monotonic()
+        answered = await beat()
+        # aiokafka counts the answer "rebalancing" as a success too, and notes that it must join again.
+        if answered and not coordinator._rejoin_needed_fut.done():
+            calm(asked)
+        return answered
+
+    coordinator._do_heartbeat = watched
 
 
 async def partition_counts(producer: AIOKafkaProducer) -> Mapping[str, int]:

@@ -1,7 +1,10 @@
 """The output gate and the lease: a worker that may no longer own its partitions lets nothing out.
 
 The gate is closed from a revoke until the outputs were scanned and the new generation has accepted a commit. While it is
-open, the lease must be young besides: the group accepted a commit that was asked for within the last `lease` seconds.
+open, the lease must be young besides, for two reasons a group has to give partitions away:
+- a member fell silent for a session: so a commit must have been accepted that was asked for within `lease` seconds;
+- a member did not rejoin within the rebalance timeout, and until then its commits are accepted as ever: so within `calm`
+  seconds the group must have said that it is not rebalancing.
 """
 
 import asyncio
@@ -11,10 +14,10 @@ from collections.abc import Callable
 class Gate:
     """State of one worker. `monotonic` gives seconds. Nothing here waits on time: whoever waits is woken by `open` or `renew`."""
 
-    def __init__(self, lease: float, monotonic: Callable[[], float]) -> None:
-        self._lease, self._monotonic = lease, monotonic
+    def __init__(self, lease: float, calm: float, monotonic: Callable[[], float]) -> None:
+        self._lease, self._calm, self._monotonic = lease, calm, monotonic
         self._is_open = False
-        self._accepted = float("-inf")
+        self._accepted = self._calm_at = float("-inf")
         self._inside = 0
         self._passable = asyncio.Event()
         self._empty = asyncio.Event()
@@ -28,17 +31,17 @@ class Gate:
     @property
     def leased(self) -> bool:
         """Whether the lease is young."""
-        return self._monotonic() - self._accepted <= self._lease
+        return self.lease_left >= 0
 
     @property
     def passable(self) -> bool:
         """Whether an output may be let out at this moment."""
-        return self._is_open and self._monotonic() - self._accepted <= self._lease
+        return self._is_open and self.lease_left >= 0
 
     @property
     def lease_left(self) -> float:
         """Seconds until the lease is over; negative once it is."""
-        return self._accepted + self._lease - self._monotonic()
+        return min(self._accepted + self._lease, self._calm_at + self._calm) - self._monotonic()
 
     @property
     def inside(self) -> int:
@@ -48,6 +51,11 @@ class Gate:
     def renew(self, asked: float) -> None:
         """The group accepted a commit that was asked for at `asked`."""
         self._accepted = max(self._accepted, asked)
+        self._wake()
+
+    def calm(self, asked: float) -> None:
+        """No rebalance had begun at `asked` of which this member does not know."""
+        self._calm_at = max(self._calm_at, asked)
         self._wake()
 
     def open(self) -> None:

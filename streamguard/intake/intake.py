@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from streamguard.clock import Clock, SystemClock
 from streamguard.intake.assigning import Assigner
-from streamguard.intake.clients import Clients, make_producer, partition_counts
+from streamguard.intake.clients import Clients, make_producer, partition_counts, watch_heartbeats
 from streamguard.intake.committing import Committer
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Bury, Ownership, StepFunction
@@ -65,6 +65,13 @@ class Intake:
         self._settings, self._layout = settings, Layout(sources, targets, rekeyed)
         self._stage = _Stage(step, bury, ownership, pipelined)
         self._clock = clock or SystemClock()
+        self._gate: Gate | None = None
+
+    async def passage(self) -> None:
+        """Return when outputs may be let out. A step awaits it before it does what must not be done by two workers, such as a
+        call that costs money: a process that was frozen does not know yet what has moved away."""
+        if self._gate is not None:
+            await self._gate.passage()
 
     async def run(self, stop: asyncio.Event, *, ready: Callable[[], None] | None = None) -> None:
         """Work until `stop` is set, then finish what can be finished within the grace. `ready` is called once it subscribed.
@@ -79,7 +86,7 @@ class Intake:
 
         settings, clock, now = self._settings, self._clock, self._clock.monotonic()
         self.statistics.in_flight = 0
-        gate = Gate(settings.lease, clock.monotonic)
+        gate = self._gate = Gate(settings.lease, settings.calm, clock.monotonic)
         watchdog = Watchdog(settings.stall, settings.deadline, now)
         context = Context(settings, self._layout, clock, Load(self.statistics), gate, watchdog, fail)
         clients = Clients.make(settings)
@@ -115,6 +122,7 @@ class _Running:
         await self._outlet.start()
         await self._await_topics()
         await self._clients.start()
+        watch_heartbeats(self._clients.consumer, self._context.gate.calm, self._context.clock.monotonic)
         await self._assigner.learn_topics()
         self._clients.consumer.subscribe(list(self._context.layout.sources), listener=self._assigner)
 
@@ -152,8 +160,8 @@ class _Running:
                 self._context.partitions.clear()
                 if self._ownership is not None and numbers:
                     self._ownership.lost(numbers)
+                await self._outlet.stop()  # first, so that nothing is sent after the group gave the partitions away
                 await self._clients.stop()
-                await self._outlet.stop()
         except TimeoutError:
             log.warning("closing took longer than %g s and was given up", self._context.settings.stop_limit)
 

@@ -68,6 +68,11 @@ class Settings:
         return self.session * 0.8
 
     @property
+    def calm(self) -> float:
+        """Seconds for which the group's word that it is not rebalancing lets outputs out."""
+        return self.rebalance * 0.8
+
+    @property
     def commit_period(self) -> float:
         """Seconds between commits: an accepted one must come several times within a lease."""
         return min(self.commit_every, self.lease / 4)

@@ -9,14 +9,14 @@ from streamguard.intake.gate import Gate
 
 @given(
     events=st.lists(
-        st.tuples(st.sampled_from(["open", "close", "renew", "pass"]), st.floats(0, 12)),
+        st.tuples(st.sampled_from(["open", "close", "renew", "calm", "pass"]), st.floats(0, 12)),
         max_size=30,
     )
 )
 def test_gate_passes_only_when_open_and_leased(events: list[tuple[str, float]]) -> None:
     clock = FakeClock()
-    gate = Gate(8.0, clock.monotonic)
-    is_open, asked = False, float("-inf")
+    gate = Gate(8.0, 16.0, clock.monotonic)
+    is_open, asked, calm = False, float("-inf"), float("-inf")
     for what, seconds in events:
         if what == "open":
             gate.open()
@@ -28,7 +28,12 @@ def test_gate_passes_only_when_open_and_leased(events: list[tuple[str, float]]) 
             at = clock.monotonic() - seconds
             gate.renew(at)
             asked = max(asked, at)
+        elif what == "calm":
+            at = clock.monotonic() - seconds
+            gate.calm(at)
+            calm = max(calm, at)
         else:
             clock.advance(seconds)
-        assert gate.passable == (is_open and clock.monotonic() - asked <= 8.0)
-        assert gate.leased == (clock.monotonic() - asked <= 8.0)
+        leased = clock.monotonic() <= min(asked + 8.0, calm + 16.0)
+        assert gate.passable == (is_open and leased)
+        assert gate.leased == leased

@@ -130,7 +130,7 @@ class Bench:
         self.settings = settings or Settings(brokers="nowhere", group="g", deadline=0.1)
         layout = Layout(["in"], ["out", "dead"], ["re"])
         layout.update({"in": 1, "out": 1, "dead": 1, "re": 2})
-        self.gate = Gate(self.settings.lease, self.clock.monotonic)
+        self.gate = Gate(self.settings.lease, self.settings.calm, self.clock.monotonic)
         watchdog = Watchdog(self.settings.stall, self.settings.deadline, 0)
         self.context = Context(
             self.settings, layout, self.clock, Load(Statistics()), self.gate, watchdog, self.errors.append
@@ -147,6 +147,7 @@ class Bench:
 
     async def start(self) -> "Bench":
         await self.outlet.start()
+        self.gate.calm(self.clock.monotonic())
         self.gate.renew(self.clock.monotonic())
         self.gate.open()
         return self

@@ -127,6 +127,7 @@ class Member(Bench):
     async def connect(self) -> "Member":
         """As a started intake: nothing assigned, the gate closed, no lease."""
         await self.outlet.start()
+        await self.revoke()  # aiokafka calls it before the first join too
         return self
 
     async def assign(self, *tps: TopicPartition) -> None:

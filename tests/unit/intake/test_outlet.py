@@ -26,6 +26,7 @@ async def test_without_a_lease_a_batch_is_kept_for_later() -> None:
         await write(bench.producer, produce_request())
     assert raised.value.retriable
     assert bench.producer.client.requests == []
+    bench.gate.calm(bench.clock.monotonic())
     bench.gate.renew(bench.clock.monotonic())
     assert await write(bench.producer, produce_request()) == "sent"
 

@@ -78,6 +78,7 @@ async def test_nothing_is_handed_over_without_a_young_lease() -> None:
     run(bench, received(0))
     await turn()
     assert bench.producer.sent == []
+    bench.gate.calm(bench.clock.monotonic())
     bench.gate.renew(bench.clock.monotonic())
     await turn()
     assert topics(bench.producer.sent) == ["out"]

@@ -1,11 +1,13 @@
 """Commits, leases and assignments: when the gate opens, and what a new assignment begins with."""
 
 import asyncio
+from typing import Any, cast
 
 import pytest
-from aiokafka import OffsetAndMetadata, TopicPartition
+from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaConnectionError, TopicAuthorizationFailedError
 
+from streamguard.intake.clients import watch_heartbeats
 from streamguard.intake.errors import OffsetGone, OutputsUnacknowledged, TopicsUnequal
 from streamguard.intake.marks import Place, decode
 from streamguard.intake.outlet import Fenced
@@ -273,3 +275,49 @@ async def test_a_committed_offset_beyond_the_log_ends_the_worker() -> None:
     await turn(30)
     assert [type(error) for error in member.errors] == [OffsetGone]
     assert not member.gate.is_open
+
+
+async def test_commits_alone_do_not_keep_the_gate_open_for_longer_than_a_rebalance_may_take() -> None:
+    member = await Member().connect()
+    await member.assign(IN)
+    await turn(30)
+    for _ in range(3):
+        member.clock.advance(member.settings.calm / 3)
+        assert await member.committer.commit(force=True)
+    assert member.gate.passable
+    member.clock.advance(0.1)
+    assert await member.committer.commit(force=True)
+    assert not member.gate.passable  # a rebalance of which it was not told would throw it out soon
+    member.gate.calm(member.clock.monotonic())
+    assert member.gate.passable
+
+
+async def test_only_a_heartbeat_that_does_not_call_for_a_rebalance_counts() -> None:
+    member = await Member().connect()
+    calm: list[float] = []
+    heart = Heart()
+    watch_heartbeats(cast("AIOKafkaConsumer", cast("Any", heart)), calm.append, member.clock.monotonic)
+    heart.beats = [True, True, False]
+    assert await heart.beat()
+    heart.call_for_a_rebalance()
+    assert await heart.beat()
+    assert not await heart.beat()
+    assert calm == [0.0]
+
+
+class Heart:
+    """A consumer with a coordinator that gives the answers in `beats`."""
+
+    def __init__(self) -> None:
+        self.beats: list[bool] = []
+        self._coordinator = self
+        self._rejoin_needed_fut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def _do_heartbeat(self) -> bool:
+        return self.beats.pop(0)
+
+    async def beat(self) -> bool:
+        return await self._do_heartbeat()
+
+    def call_for_a_rebalance(self) -> None:
+        self._rejoin_needed_fut.set_result(None)
