@@ -57,6 +57,17 @@ class _Built:
     failing: Failing | None
     background: Sequence[Background] = ()
     ownership: Ownership | None = None
+    permit: "_Permit | None" = None
+
+
+class _Permit:
+    """Lets a call to a model begin only while this worker surely owns what it works on: asks the stage's intake."""
+
+    intake: Intake | None = None
+
+    async def __call__(self) -> None:
+        if self.intake is not None:
+            await self.intake.passage()
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,7 @@ class Worker:
         step = StageStep(route.stage, route.source, built.stage, topics, built.failing)
 
         def intake(through: StepFunction) -> Intake:
-            return Intake(
+            built_intake = Intake(
                 self._settings(route.stage),
                 sources=[topics.full(route.source)],
                 targets=[topics.full(name) for name in route.targets],
@@ -104,6 +115,9 @@ class Worker:
                 ownership=built.ownership,
                 pipelined=route.pipelined,
             )
+            if built.permit is not None:
+                built.permit.intake = built_intake
+            return built_intake
 
         return HostedStage(route.stage, intake, step)
 
@@ -182,6 +196,7 @@ class _Builder:
             await stop.wait()
             await asyncio.gather(*(provider.aclose() for provider in providers.values()))
 
+        permit = _Permit()
         invoker = Invoker(
             routes=config.routes,
             providers=providers,
@@ -190,8 +205,9 @@ class _Builder:
             clock=self._clock,
             rng=random.Random(),
             settings=config.invoke,
+            permit=permit,
         )
-        return _Built(Invoke(invoker, self._clock), self._failing("invoke"), (connections,))
+        return _Built(Invoke(invoker, self._clock), self._failing("invoke"), (connections,), permit=permit)
 
     def verify(self) -> _Built:
         return _Built(Verify(OutputChain(self._check_policy()), self._ending, self._clock), self._failing("verify"))

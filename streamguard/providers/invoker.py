@@ -4,7 +4,7 @@ In order: the candidates of the route, the preferred first; a stale cache entry;
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from streamguard.clock import Clock
@@ -31,6 +31,10 @@ _REASK = (
     "Your last answer cannot be used: {problem}. Answer the same question again, in exactly the form asked for, and with "
     "nothing around it."
 )
+
+
+Permit = Callable[[], Awaitable[None]]
+"""Returns when this worker may call a model; may take long, and may be cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,9 @@ class Invoker:
         clock: Clock,
         rng: random.Random,
         settings: Invoke,
+        permit: Permit | None = None,
     ) -> None:
-        """Raises `ConfigError` for a candidate whose provider is not among `providers`."""
+        """`permit` is awaited before each call. Raises `ConfigError` for a candidate whose provider is not among `providers`."""
         for route, candidates in routes.items():
             for candidate in candidates:
                 if candidate.provider not in providers:
@@ -73,6 +78,7 @@ class Invoker:
         self._clock = clock
         self._rng = rng
         self._settings = settings
+        self._permit = permit
 
     async def ask(
         self,
@@ -169,6 +175,10 @@ class Invoker:
         provider = self._providers[turn.candidate.provider]
         call_id, key, kind, tries = turn.key, turn.key, turn.kind, 0
         while True:
+            if self._permit is not None:
+                await self._permit()
+                if attempts.time_left() < _SHORTEST_CALL:
+                    return None
             permit = breaker.permit(self._clock.monotonic())
             if permit is None:
                 attempts.skipped(call_id, turn.candidate, kind)

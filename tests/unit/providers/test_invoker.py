@@ -46,6 +46,8 @@ class Setting:
 
     def __init__(self, flagship: tuple[Scripted, ...] = (), spare: tuple[Scripted, ...] = (), **invoke: Any) -> None:
         self.clock = FakeClock()
+        self.permits = 0
+        self.permit_seconds = 0.0
         self.flagship = FakeProvider(*flagship, default=GOOD, clock=self.clock)
         self.spare = FakeProvider(*spare, default=GOOD, clock=self.clock)
         self.breakers = Breakers(BreakerSettings(failures=3, open_seconds=5))
@@ -63,7 +65,12 @@ class Setting:
             clock=self.clock,
             rng=random.Random(1),
             settings=Invoke(**invoke),
+            permit=self.permit,
         )
+
+    async def permit(self) -> None:
+        self.permits += 1
+        self.clock.advance(self.permit_seconds)
 
     async def ask(self, route: str = "both", *, static: str | None = None, **how: Any) -> Answered:
         ask = Ask(
@@ -75,6 +82,23 @@ class Setting:
 
 def told(answered: Answered) -> list[tuple[str, str, str, str | None, int | None]]:
     return [(call.call_id, call.model, call.kind, call.error, call.cost_nusd) for call in answered.calls]
+
+
+async def test_each_call_is_permitted_first_a_retry_too() -> None:
+    setting = Setting(flagship=(ServerFailed(status=503), ServerFailed(status=503)))
+
+    answered = await setting.ask("one")
+
+    assert setting.permits == len(answered.calls) == 3
+
+
+async def test_a_worker_that_must_not_call_calls_nobody_and_time_runs_on() -> None:
+    setting = Setting()
+    setting.permit_seconds = 30.0
+
+    answered = await setting.ask()
+
+    assert (answered.failure, answered.calls, setting.flagship.asked) == (Reason.PROVIDERS_EXHAUSTED, (), [])
 
 
 async def test_the_preferred_candidate_answers() -> None:
