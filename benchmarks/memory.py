@@ -1,8 +1,8 @@
 """The memory of each process over many requests, and how it grows once warm.
 
-`python -m benchmarks.memory [--json] [--requests N]`: on the embedded broker, two workers. The slope is a least-squares line
-over the samples after the first quarter, in KB a thousand requests; what a process remembers on purpose (ids seen, cache
-entries) is in it.
+`python -m benchmarks.memory [--json] [--requests N] [--forget]`: on the embedded broker, two workers. The slope is a
+least-squares line over the samples after the first quarter, in KB a thousand requests; what a process remembers on purpose
+(ids seen; cache entries, the same in every worker) is in it, unless they are told to `--forget`.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from streamguard.cli.demo.requests import support_requests
 
 _ROUND = 1_000
 _WARM = 0.25
+_FORGETFUL = {"cache": {"max_entries": 200}, "limits": {"seen_hours": 0.002}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,10 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
     return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
 
 
-async def measure(count: int) -> dict[str, Growth]:
-    """By process name."""
+async def measure(count: int, *, forget: bool) -> dict[str, Growth]:
+    """By process name; `forget` lets the workers remember little, so that what still grows is a leak."""
     samples: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
-    async with running(Layout(prefix="memory.", latency_sigma=0)) as line:
+    async with running(Layout(prefix="memory.", latency_sigma=0, extra=_FORGETFUL if forget else {})) as line:
         for sent in range(_ROUND, count + 1, _ROUND):
             planned = support_requests(_ROUND, seed=sent, lot=f"m{sent}-")
             await line.send([item for item in planned if item.end == "outcome"])
@@ -69,10 +70,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--requests", type=int, default=20_000)
+    parser.add_argument("--forget", action="store_true", help="with 200 cache entries and ids remembered for 7 s")
     given = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # new topics have no leader for a moment
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        result = runner.run(measure(given.requests))
+        result = runner.run(measure(given.requests, forget=given.forget))
     if given.json:
         print(orjson.dumps({"requests": given.requests, "processes": result}).decode())
         return

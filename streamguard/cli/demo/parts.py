@@ -3,8 +3,10 @@
 import asyncio
 import re
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from streamguard.cli.demo.folder import Folder
 from streamguard.cli.demo.settings import PARTITIONS, PREFIX, Addresses, demo_settings, to_toml
@@ -28,7 +30,7 @@ class Layout:
     """Which processes there are: `processes` workers with all stages each, or one worker for each of `stages`.
 
     `broker` is the address of a Kafka that runs already; None starts the embedded one. The simulator answers after 50 ms,
-    log-normally spread by `latency_sigma`.
+    log-normally spread by `latency_sigma`. `extra` are further sections of the workers' configuration.
     """
 
     processes: int = 2
@@ -37,6 +39,7 @@ class Layout:
     prefix: str = PREFIX
     broker: str | None = None
     latency_sigma: float = 0.3
+    extra: Mapping[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
 
 
 class Parts:
@@ -66,7 +69,7 @@ class Parts:
         self._serve("simulator", "--seed", str(layout.seed), "--latency-sigma", str(layout.latency_sigma))
         store, simulator = await asyncio.gather(self._address("store"), self._address("simulator"))
         at = Addresses(broker=layout.broker or await self._address("broker"), store=store, simulator=simulator)
-        self._folder.config.write_text(to_toml(demo_settings(at, layout.prefix)), encoding="utf-8")
+        self._folder.config.write_text(to_toml({**demo_settings(at, layout.prefix), **layout.extra}), encoding="utf-8")
         config = ("--config", str(self._folder.config))
         self._workers.add(self._command("sink", "sink", *config))
         for name, arguments in self._worker_arguments().items():
