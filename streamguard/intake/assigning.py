@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any, cast
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition
@@ -35,13 +35,15 @@ class Assigner(ConsumerRebalanceListener):
         committer: Committer,
         ownership: Ownership | None,
         fetch: Callable[[], Awaitable[None]],
+        interrupt: Callable[[Place, Iterable[int]], None],
     ) -> None:
         self._settings, self._layout, self._clock = context.settings, context.layout, context.clock
         self._load, self._gate, self._watchdog = context.load, context.gate, context.watchdog
         self._partitions, self._ends, self._fail = context.partitions, context.ends, context.fail
         self._consumer, self._admin, self._outlet = clients.consumer, clients.admin, outlet
         self._scanner = Scanner(clients.reader, context.settings.stall)
-        self._committer, self._ownership, self._fetch = committer, ownership, fetch
+        self._committer, self._ownership = committer, ownership
+        self._fetch, self._interrupt = fetch, interrupt
         self._job: asyncio.Task[None] | None = None
         self._finishing = False
         self.fetching = False
@@ -236,5 +238,6 @@ class Assigner(ConsumerRebalanceListener):
                 place, committed, reach, self._settings.key_queue, self._load
             )
         part.offsets.learn(scanned.existing[place])
+        self._interrupt(place, [offset for offset, _ in scanned.existing[place]])
         part.keys.forget()
         self._consumer.seek(TopicPartition(*place), part.offsets.next)

@@ -1,7 +1,7 @@
 """From a record to its outputs: the step within its deadline, or else the burial."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from streamguard.intake.clients import is_retriable
@@ -9,7 +9,12 @@ from streamguard.intake.context import Context
 from streamguard.intake.contract import Bury, Output, Received, StepFunction
 from streamguard.intake.errors import BurialFailed, DeadlineExceeded, OutputInvalid
 from streamguard.intake.existing import Existing, values_of
+from streamguard.intake.marks import Place
 from streamguard.intake.watchdog import BurialLimit
+
+
+class Interrupted(Exception):
+    """Outputs of the record came to light while its step ran."""
 
 
 class Decision(NamedTuple):
@@ -20,28 +25,47 @@ class Decision(NamedTuple):
 
 
 class Decider:
-    """Runs steps and buries what they cannot handle."""
+    """Runs steps and buries what they cannot handle. A step that became needless while it ran can be begun anew."""
 
     def __init__(self, context: Context, step: StepFunction, bury: Bury) -> None:
         self._deadline, self._layout, self._clock = context.settings.deadline, context.layout, context.clock
         self._statistics, self._step, self._bury = context.statistics, step, bury
         self._limit = BurialLimit(context.settings.buried_limit, context.settings.buried_window)
+        self._running: dict[tuple[Place, int], asyncio.Timeout] = {}
+
+    def interrupt(self, place: Place, offsets: Iterable[int]) -> None:
+        """A scan found outputs of these inputs: whatever their steps still do would be done twice. They raise `Interrupted`."""
+        now = asyncio.get_running_loop().time()
+        for offset in offsets:
+            timeout = self._running.pop((place, offset), None)
+            if timeout is not None and not timeout.expired():
+                timeout.reschedule(now)
 
     async def decide(self, record: Received, existing: Existing | None) -> Decision:
-        """Run the step. What it raises buries the record, except cancellation and what only a restart mends."""
+        """Run the step. What it raises buries the record, except cancellation and what only a restart mends.
+
+        Raises `Interrupted` when outputs of the record were found meanwhile: look at what exists again.
+        """
         if existing:
             self._statistics.resumed += 1
         timeout = asyncio.timeout(self._deadline)
+        at = (Place(record.topic, record.partition), record.offset)
+        self._running[at] = timeout
         try:
             async with timeout:
                 outputs = await self._step(record, values_of(existing))
             self._layout.check(record, outputs)
         except Exception as exc:
             if timeout.expired() and isinstance(exc, TimeoutError):
+                if self._running.get(at) is not timeout:
+                    raise Interrupted from None
                 return self.bury(record, DeadlineExceeded(self._deadline), existing)
             if is_retriable(exc):
                 raise
             return self.bury(record, exc, existing)
+        finally:
+            if self._running.get(at) is timeout:
+                del self._running[at]
         return Decision(outputs, burying=False)
 
     def bury(self, record: Received, error: BaseException, existing: Existing | None) -> Decision:

@@ -113,7 +113,9 @@ class _Running:
         publisher = Publisher(context, outlet, decider)
         runner = (PipelinedRunner if stage.pipelined else SerialRunner)(context, decider, publisher)
         fetcher = Fetcher(context, clients.consumer, runner, self._committer)
-        self._assigner = Assigner(context, clients, outlet, self._committer, stage.ownership, fetcher.run)
+        self._assigner = Assigner(
+            context, clients, outlet, self._committer, stage.ownership, fetcher.run, decider.interrupt
+        )
         self._watcher = Watcher(context, clients, self._assigner)
         self._tasks: list[asyncio.Task[object]] = []
 

@@ -10,7 +10,7 @@ from aiokafka.structs import RecordMetadata
 from streamguard.intake.clients import REFUSALS
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Received
-from streamguard.intake.deciding import Decider, Decision
+from streamguard.intake.deciding import Decider, Decision, Interrupted
 from streamguard.intake.errors import Diverged
 from streamguard.intake.existing import Plan
 from streamguard.intake.outlet import Fenced
@@ -67,11 +67,16 @@ class PipelinedRunner:
             self._fail(exc)
 
     async def _decide(self, part: InputPartition, record: Received) -> None:
-        existing = part.offsets.existing(record)
-        if existing is not None and existing.complete:
-            part.done(record)
-            return
-        decision = await self._decider.decide(record, existing)
+        while True:
+            existing = part.offsets.existing(record)
+            if existing is not None and existing.complete:
+                part.done(record)
+                return
+            try:
+                decision = await self._decider.decide(record, existing)
+                break
+            except Interrupted:
+                continue
         while True:
             chain = self._chains.get((part, record.key))
             while chain is not None and chain.repeating:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Received
-from streamguard.intake.deciding import Decider
+from streamguard.intake.deciding import Decider, Interrupted
 from streamguard.intake.partition import InputPartition
 from streamguard.intake.publishing import Publisher
 
@@ -38,9 +38,14 @@ class SerialRunner:
             self._fail(exc)
 
     async def _handle(self, part: InputPartition, record: Received) -> None:
-        existing = part.offsets.existing(record)
-        if existing is not None and existing.complete:  # a scan found it while it waited in its queue
-            return
-        decision = await self._decider.decide(record, existing)
+        while True:
+            existing = part.offsets.existing(record)
+            if existing is not None and existing.complete:  # a scan found it while it waited in its queue, or ran
+                return
+            try:
+                decision = await self._decider.decide(record, existing)
+                break
+            except Interrupted:
+                continue
         if decision.outputs:
             await self._publisher.publish(part, record, decision)

@@ -11,7 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from streamguard.intake.assigning import Assigner
 from streamguard.intake.clients import Clients
 from streamguard.intake.committing import Committer
-from streamguard.intake.contract import Ownership
+from streamguard.intake.contract import Ownership, StepFunction
+from streamguard.intake.settings import Settings
 from tests.unit.intake.fakes import Bench, Copying
 
 IN = TopicPartition("in", 0)
@@ -109,15 +110,26 @@ class FakeGroup:
 class Member(Bench):
     """A bench with a committer and an assigner over a group in memory. Fetching is left out: it waits for ever."""
 
-    def __init__(self, step: Copying | None = None, ownership: Ownership | None = None) -> None:
-        super().__init__(step or Copying())
+    def __init__(
+        self,
+        step: StepFunction | None = None,
+        ownership: Ownership | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        super().__init__(step or Copying(), settings)
         self.group = FakeGroup()
         consumer = cast("AIOKafkaConsumer", cast("Any", self.group))
         admin = cast("AIOKafkaAdminClient", cast("Any", self.group))
         self.committer = Committer(self.context, consumer)
         self.fetches = 0
         self.assigner = Assigner(
-            self.context, Clients(consumer, consumer, admin), self.outlet, self.committer, ownership, self._fetch
+            self.context,
+            Clients(consumer, consumer, admin),
+            self.outlet,
+            self.committer,
+            ownership,
+            self._fetch,
+            self.decider.interrupt,
         )
 
     async def _fetch(self) -> None:

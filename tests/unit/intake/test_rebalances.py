@@ -1,6 +1,7 @@
 """Commits, leases and assignments: when the gate opens, and what a new assignment begins with."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pytest
@@ -8,10 +9,12 @@ from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaConnectionError, TopicAuthorizationFailedError
 
 from streamguard.intake.clients import watch_heartbeats
+from streamguard.intake.contract import Output, Received
 from streamguard.intake.errors import OffsetGone, OutputsUnacknowledged, TopicsUnequal
 from streamguard.intake.marks import Place, decode
 from streamguard.intake.outlet import Fenced
 from streamguard.intake.running import SerialRunner
+from streamguard.intake.settings import Settings
 from tests.unit.intake.fakes import FakeProducer, received, turn
 from tests.unit.intake.group import IN, Member
 
@@ -177,6 +180,40 @@ async def test_a_kept_partition_keeps_its_steps_and_learns_what_exists() -> None
     assert member.producer.sent == []
     assert member.statistics.done == 1
     assert member.group.sought[IN] == 1
+
+
+@pytest.mark.parametrize("complete", [True, False])
+async def test_a_step_whose_outputs_were_found_meanwhile_goes_no_further(complete: bool) -> None:
+    """It may be about to call a model, and the call would be paid twice."""
+    paid: list[int] = []
+    go_on = asyncio.Event()
+
+    async def step(record: Received, found: Mapping[str, bytes]) -> Sequence[Output]:
+        if not found:
+            await go_on.wait()
+            paid.append(record.offset)
+        return [Output("out", record.key, b"v"), Output("re", record.key, b"v")]
+
+    member = await Member(step, settings=Settings(brokers="nowhere", group="g", deadline=60.0)).connect()
+    await member.assign(IN)
+    await turn(30)
+    work(member, 0)
+    await turn()
+    await member.revoke(IN)
+    src = received(0).src
+    member.group.output("out", src, "out,re")  # another member, meanwhile
+    if complete:
+        member.group.output("re", src, "out,re")
+    await member.assign(IN)
+    await turn(60)
+    await asyncio.sleep(0)  # timers of the loop are due in its next turn
+    await turn(60)
+    go_on.set()
+    await turn(30)
+
+    assert paid == []
+    assert [sent.topic for sent in member.producer.sent] == ([] if complete else ["re"])
+    assert member.statistics.buried == 0
 
 
 async def test_a_partition_that_another_member_has_moved_begins_anew() -> None:
