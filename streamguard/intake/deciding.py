@@ -17,11 +17,20 @@ class Interrupted(Exception):
     """Outputs of the record came to light while its step ran."""
 
 
+class Overtaken(Exception):
+    """Outputs of another run of the same step exist, of which the step was not told: that decision stands, not this one."""
+
+
 class Decision(NamedTuple):
-    """Outputs of a step, or of a burial."""
+    """Outputs of a step, or of a burial. `told` are the topics of existing outputs that it takes into account."""
 
     outputs: Sequence[Output]
     burying: bool
+    told: frozenset[str] = frozenset()
+
+    def knowing(self, topics: Iterable[str]) -> "Decision":
+        """The same, after it stored outputs itself."""
+        return self._replace(told=self.told.union(topics))
 
 
 class Decider:
@@ -48,6 +57,7 @@ class Decider:
         """
         if existing:
             self._statistics.resumed += 1
+        told = existing.topics if existing else frozenset[str]()
         timeout = asyncio.timeout(self._deadline)
         at = (Place(record.topic, record.partition), record.offset)
         self._running[at] = timeout
@@ -66,7 +76,7 @@ class Decider:
         finally:
             if self._running.get(at) is timeout:
                 del self._running[at]
-        return Decision(outputs, burying=False)
+        return Decision(outputs, burying=False, told=told)
 
     def bury(self, record: Received, error: BaseException, existing: Existing | None) -> Decision:
         """The outputs of a burial. Raises TooManyBuried, and BurialFailed when there can be none."""

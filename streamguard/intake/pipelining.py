@@ -10,7 +10,7 @@ from aiokafka.structs import RecordMetadata
 from streamguard.intake.clients import REFUSALS
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Received
-from streamguard.intake.deciding import Decider, Decision, Interrupted
+from streamguard.intake.deciding import Decider, Decision, Interrupted, Overtaken
 from streamguard.intake.errors import Diverged
 from streamguard.intake.existing import Plan
 from streamguard.intake.outlet import Fenced
@@ -90,6 +90,8 @@ class PipelinedRunner:
                 break
             except Diverged as exc:
                 decision = self._decider.bury(record, exc, part.offsets.existing(record))
+            except Overtaken:
+                decision = await self._publisher.decide_again(part, record, decision)
         if chain is None:
             chain = self._chains[part, record.key] = _Chain()
             part.spawn(self._follow(part, record.key, chain))
@@ -141,8 +143,7 @@ class PipelinedRunner:
                 await self._publisher.await_all(rest, sent.stored)
                 part.done(sent.record)
             except (Fenced, *REFUSALS) as exc:
-                self._publisher.note(part, sent.record, sent.stored, sent.decision)
-                decision = sent.decision
+                decision = self._publisher.note(part, sent.record, sent.stored, sent.decision)
                 if isinstance(exc, Fenced):
                     self._statistics.fenced += 1
                 else:

@@ -10,7 +10,7 @@ from aiokafka.structs import RecordMetadata
 from streamguard.intake.clients import REFUSALS
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Output, Received
-from streamguard.intake.deciding import Decider, Decision
+from streamguard.intake.deciding import Decider, Decision, Interrupted, Overtaken
 from streamguard.intake.errors import BurialFailed, Diverged
 from streamguard.intake.existing import Existing, Plan, plan
 from streamguard.intake.marks import Place
@@ -48,6 +48,9 @@ class Publisher:
             except Diverged as exc:
                 decision = self._decider.bury(record, exc, part.offsets.existing(record))
                 continue
+            except Overtaken:
+                decision = await self.decide_again(part, record, decision)
+                continue
             # Until the last acknowledgement: a revoke waits for all outputs of a step, or for none.
             self._gate.enter()
             stored: list[Stored] = []
@@ -58,7 +61,7 @@ class Publisher:
                     await self._send(record, todo.rest, todo.headers, stored)
                 return
             except Fenced:
-                self.note(part, record, stored, decision)
+                decision = self.note(part, record, stored, decision)
                 self._statistics.fenced += 1
             except REFUSALS as exc:
                 self.note(part, record, stored, decision)
@@ -67,8 +70,19 @@ class Publisher:
                 self._gate.leave()
 
     def plan(self, part: InputPartition, record: Received, decision: Decision) -> Plan:
-        """What is missing at this moment. Raises Diverged."""
-        return plan(record, decision.outputs, part.offsets.existing(record), burying=decision.burying)
+        """What is missing at this moment. Raises Diverged, and Overtaken when the decision must be made again."""
+        existing = part.offsets.existing(record)
+        todo = plan(record, decision.outputs, existing, burying=decision.burying)
+        if existing and todo.rest and not decision.burying and not existing.topics <= decision.told:
+            raise Overtaken
+        return todo
+
+    async def decide_again(self, part: InputPartition, record: Received, decision: Decision) -> Decision:
+        """After Overtaken: let the step run once more, told of what exists by now."""
+        try:
+            return await self._decider.decide(record, part.offsets.existing(record))
+        except Interrupted:  # more came to light: whoever calls looks again
+            return decision
 
     def refused(self, part: InputPartition, record: Received, decision: Decision, error: KafkaError) -> Decision:
         """Kafka will never take an output: bury the input, once."""
@@ -119,15 +133,16 @@ class Publisher:
         if error is not None:
             raise error
 
-    def note(self, part: InputPartition, record: Received, stored: Sequence[Stored], decision: Decision) -> None:
-        """These outputs exist though their step did not end well: they are not sent again."""
+    def note(self, part: InputPartition, record: Received, stored: Sequence[Stored], decision: Decision) -> Decision:
+        """These outputs exist though their step did not end well: they are not sent again, and the decision is their own."""
         if not stored:
-            return
+            return decision
         want = frozenset(out.topic for out in decision.outputs)
         existing = Existing()
         for out, meta in stored:
             existing.add(Place(meta.topic, meta.partition), meta.offset, want, out.value)
         part.offsets.learn({(record.offset, record.timestamp): existing})
+        return decision.knowing(out.topic for out, _ in stored)
 
     async def _send(self, record: Received, outputs: Sequence[Output], headers: Headers, stored: list[Stored]) -> None:
         await self.await_all(await self.hand_all(record, outputs, headers), stored)

@@ -174,3 +174,19 @@ async def test_fenced_after_its_decision_was_stored_sends_only_the_rest() -> Non
     bench.producer.waiting()[0].acknowledge()
     await turn()
     assert bench.part.offsets.frontier == 1
+
+
+async def test_what_another_run_decided_meanwhile_stands() -> None:
+    step = Copying(("out", "re"))
+    bench = Pipeline(step)
+    await bench.start()
+    bench.gate.close()
+    bench.run(received(0))
+    await turn()
+    existing = Existing()
+    existing.add(Place("out", 0), 7, frozenset({"out", "re"}), b"decided elsewhere")
+    bench.part.offsets.learn({(0, 1000): existing})
+    bench.gate.open()
+    await turn()
+    assert step.found == [{}, {"out": b"decided elsewhere"}]
+    assert names(bench.producer.sent) == [("re", b"0")]

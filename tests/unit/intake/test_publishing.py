@@ -84,21 +84,41 @@ async def test_nothing_is_handed_over_without_a_young_lease() -> None:
     assert topics(bench.producer.sent) == ["out"]
 
 
-async def test_what_a_scan_found_meanwhile_is_not_sent_again() -> None:
-    bench = await Bench(Copying(("out", "re"))).start()
+async def test_what_another_run_decided_meanwhile_stands_and_only_the_rest_of_it_is_sent() -> None:
+    step = Copying(("out", "re"))
+    bench = await Bench(step).start()
     bench.gate.close()
     run(bench, received(0))
     await turn()
     existing = Existing()
-    existing.add(Place("out", 0), 7, frozenset({"out", "re"}), b"before")
+    existing.add(Place("out", 0), 7, frozenset({"out", "re"}), b"decided elsewhere")
     bench.part.offsets.learn({(0, 1000): existing})
     bench.gate.open()
     await turn()
+    assert step.found == [{}, {"out": b"decided elsewhere"}]
     assert topics(bench.producer.sent) == ["re"]
 
 
+async def test_what_another_run_finished_meanwhile_is_done_without_a_second_run() -> None:
+    step = Copying(("out", "re"))
+    bench = await Bench(step).start()
+    bench.gate.close()
+    run(bench, received(0))
+    await turn()
+    existing = Existing()
+    for topic in ("out", "re"):
+        existing.add(Place(topic, 0), 7, frozenset({"out", "re"}), b"")
+    bench.part.offsets.learn({(0, 1000): existing})
+    bench.gate.open()
+    await turn()
+    assert len(step.found) == 1
+    assert bench.producer.sent == []
+    assert bench.part.offsets.frontier == 1
+
+
 async def test_fenced_outputs_go_back_to_the_gate_without_those_that_exist() -> None:
-    bench = await Bench(Copying(("out", "re", "dead"))).start()
+    step = Copying(("out", "re", "dead"))
+    bench = await Bench(step).start()
     run(bench, received(0))
     await turn()
     bench.producer.sent[0].acknowledge()
@@ -113,6 +133,7 @@ async def test_fenced_outputs_go_back_to_the_gate_without_those_that_exist() -> 
     await turn()
     assert topics(bench.producer.waiting()) == ["dead"]
     assert bench.statistics.fenced == 1
+    assert step.began == [0]  # the decision is its own, so it is not made again
 
 
 async def test_an_output_that_kafka_refuses_buries_its_input_and_leaves_the_others_in_place() -> None:
