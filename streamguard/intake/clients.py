@@ -1,5 +1,6 @@
 """The aiokafka clients of an intake, and what they do not say in public: the one place that touches their inside."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from typing import Any, Protocol, cast
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import ConnectionGroup
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import (
     KafkaConnectionError,
@@ -23,6 +25,10 @@ log = logging.getLogger(__name__)
 
 REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, PolicyViolationError)
 """Kafka will never take this record; others it will. Any other error that is not retriable concerns the whole worker."""
+
+
+_TURNS = 8
+"""Turns of the event loop in which a task that waits in `getmany` has woken and taken what there is."""
 
 
 class _Coordinator(Protocol):
@@ -132,6 +138,19 @@ def generation(consumer: AIOKafkaConsumer) -> int:
     return getattr(coordinator, "generation", -1)
 
 
+def write_at_once(client: object, node_id: int) -> None:
+    """Let the next write to a node reach the socket before it returns.
+
+    uvloop keeps what is written until its turn ends, unless that is more than the high-water mark: a process that is frozen
+    in between would send it when it wakes up, whatever was asked before.
+    """
+    connections = cast("dict[object, Any]", getattr(client, "_conns", {}))  # no public face
+    connection = connections.get((node_id, ConnectionGroup.DEFAULT))
+    writer = cast("asyncio.StreamWriter | None", getattr(connection, "_writer", None))
+    if writer is not None:
+        writer.transport.set_write_buffer_limits(high=0)
+
+
 def watch_heartbeats(consumer: AIOKafkaConsumer, calm: Callable[[float], None], monotonic: Callable[[], float]) -> None:
     """Tell `calm`, after each heartbeat that the group answered without calling for a rebalance, when it was asked.
 
@@ -149,6 +168,27 @@ def watch_heartbeats(consumer: AIOKafkaConsumer, calm: Callable[[float], None], 
         return answered
 
     coordinator._do_heartbeat = watched
+
+
+def drain_before_fetching(consumer: AIOKafkaConsumer) -> None:
+    """Let whoever waits in `getmany` take fetched records before the next fetch is sent.
+
+    aiokafka sends the next fetch in the same turn in which records arrive, for the other partitions only, and that one holds
+    up the whole broker until its long poll ends. Must be called after the consumer has started and before it joins.
+    """
+    fetcher = cast("Any", consumer)._fetcher
+    fetch = cast("Callable[..., Awaitable[bool]]", fetcher._proc_fetch_request)
+
+    async def drained(*arguments: object) -> bool:
+        arrived = await fetch(*arguments)
+        if arrived:
+            for waiter in fetcher._fetch_waiters:
+                fetcher._notify(waiter)
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+        return arrived
+
+    fetcher._proc_fetch_request = drained
 
 
 async def partition_counts(producer: AIOKafkaProducer) -> Mapping[str, int]:

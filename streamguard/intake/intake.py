@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from streamguard.clock import Clock, SystemClock
 from streamguard.intake.assigning import Assigner
-from streamguard.intake.clients import Clients, make_producer, partition_counts, watch_heartbeats
+from streamguard.intake.clients import Clients, drain_before_fetching, make_producer, partition_counts, watch_heartbeats
 from streamguard.intake.committing import Committer
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Bury, Ownership, StepFunction
@@ -124,6 +124,7 @@ class _Running:
         await self._outlet.start()
         await self._await_topics()
         await self._clients.start()
+        drain_before_fetching(self._clients.consumer)
         watch_heartbeats(self._clients.consumer, self._context.gate.calm, self._context.clock.monotonic)
         await self._assigner.learn_topics()
         self._clients.consumer.subscribe(list(self._context.layout.sources), listener=self._assigner)

@@ -40,8 +40,8 @@ class Settings:
     """More than `buried_limit` buried inputs within `buried_window` stop the worker."""
     topics_wait: float = 30.0
     """How long to wait at start for topics that do not exist yet."""
-    fetch_wait_ms: int = 50
-    """Long poll of a fetch. Empty partitions of a broker hold up its others for this long at most."""
+    fetch_wait_ms: int = 500
+    """Long poll of a fetch: without records a stage asks the broker this seldom."""
     max_request_size: int = 1 << 20
     """Bytes; a larger output is refused and its input buried."""
     client: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
