@@ -138,17 +138,38 @@ def generation(consumer: AIOKafkaConsumer) -> int:
     return getattr(coordinator, "generation", -1)
 
 
-def write_at_once(client: object, node_id: int) -> None:
-    """Let the next write to a node reach the socket before it returns.
+class GuardedWriter:
+    """A connection's writer that asks a question just before its next write.
 
-    uvloop keeps what is written until its turn ends, unless that is more than the high-water mark: a process that is frozen
-    in between would send it when it wakes up, whatever was asked before.
+    Encoding a large request takes long enough for a process to be frozen meanwhile, and what was asked before it would be
+    answered by the past. What remains between question and system call are microseconds.
     """
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self.ask: Callable[[], None] | None = None
+        """May raise, and then nothing is written. Asked once."""
+
+    def write(self, data: bytes) -> None:
+        """Ask, then write."""
+        ask, self.ask = self.ask, None
+        if ask is not None:
+            ask()
+        self._writer.write(data)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._writer, name)
+
+
+def ask_before_write(client: object, node_id: int, ask: Callable[[], None]) -> None:
+    """Let the next write to a node that is connected begin with a question."""
     connections = cast("dict[object, Any]", getattr(client, "_conns", {}))  # no public face
     connection = connections.get((node_id, ConnectionGroup.DEFAULT))
-    writer = cast("asyncio.StreamWriter | None", getattr(connection, "_writer", None))
-    if writer is not None:
-        writer.transport.set_write_buffer_limits(high=0)
+    if connection is None:
+        return
+    if not isinstance(connection._writer, GuardedWriter):
+        connection._writer = GuardedWriter(connection._writer)
+    connection._writer.ask = ask
 
 
 def watch_heartbeats(consumer: AIOKafkaConsumer, calm: Callable[[float], None], monotonic: Callable[[], float]) -> None:

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError, NodeNotReadyError
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.structs import RecordMetadata
 
+from streamguard.intake.clients import ask_before_write
 from streamguard.intake.gate import Gate
 
 log = logging.getLogger(__name__)
@@ -115,15 +116,19 @@ class Outlet:
         client = cast("_Client", cast("Any", producer).client)
         through = client.send
 
+        def ask() -> None:
+            if self._broken or self._producer is not producer:
+                raise Fenced
+            if not self._gate.leased:
+                raise LeaseLapsed
+
         async def send(node_id: int, request: object, **options: object) -> object:
             if isinstance(request, ProduceRequest):
                 # Connecting can take long, so it comes before the question; after it nothing waits until the write.
                 if not await client.ready(node_id):
                     raise NodeNotReadyError
-                if self._broken or self._producer is not producer:
-                    raise Fenced
-                if not self._gate.leased:
-                    raise LeaseLapsed
+                ask()
+                ask_before_write(client, node_id, ask)
             return await through(node_id, request, **options)
 
         client.send = send

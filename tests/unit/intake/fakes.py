@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.client import ConnectionGroup
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.structs import RecordMetadata
 
@@ -47,6 +48,36 @@ class Sent:
         self.future.set_exception(error)
 
 
+class FakeConnection:
+    """A connection of aiokafka's client, which writes what it has encoded."""
+
+    def __init__(self, encode: Callable[[], None]) -> None:
+        self.encode = encode
+        self.written: list[bytes] = []
+        self._writer: Any = FakeWriter(self)
+
+    def send(self) -> None:
+        self.encode()
+        self._writer.write(b"request")
+
+    @property
+    def other(self) -> str:
+        """Something else of the writer."""
+        return self._writer.other
+
+
+class FakeWriter:
+    """The end of a connection."""
+
+    other = "passed on"
+
+    def __init__(self, connection: FakeConnection) -> None:
+        self._connection = connection
+
+    def write(self, data: bytes) -> None:
+        self._connection.written.append(data)
+
+
 class FakeClient:
     """The part of aiokafka's client that a producer sends through. Replies to every request with `sent`."""
 
@@ -54,6 +85,12 @@ class FakeClient:
         self.send: Callable[..., Awaitable[object]] = self._send
         self.requests: list[object] = []
         self.is_ready = True
+        self._conns: dict[object, FakeConnection] = {}
+
+    def connect(self, encode: Callable[[], None]) -> FakeConnection:
+        """Have a connection to node 0."""
+        connection = self._conns[0, ConnectionGroup.DEFAULT] = FakeConnection(encode)
+        return connection
 
     async def ready(self, node_id: int) -> bool:
         return self.is_ready
@@ -68,6 +105,8 @@ class FakeClient:
         return {0, 1} if topic == "re" else {0}
 
     async def _send(self, node_id: int, request: object, **options: object) -> str:
+        for connection in self._conns.values():
+            connection.send()
         self.requests.append(request)
         return "sent"
 

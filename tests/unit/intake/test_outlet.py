@@ -86,3 +86,18 @@ async def test_stop_breaks_off_and_closes() -> None:
     assert bench.producer.stopped
     with pytest.raises(Fenced):
         await cast("Any", bench.producer.client).send(0, produce_request())
+
+
+async def test_the_lease_is_asked_again_when_the_request_is_encoded() -> None:
+    bench = await Bench(Copying()).start()
+    connection = bench.producer.client.connect(lambda: bench.clock.advance(bench.settings.lease + 0.1))  # frozen
+    with pytest.raises(LeaseLapsed):
+        await write(bench.producer, produce_request())
+    assert connection.written == []
+    connection.encode = lambda: None
+    assert await write(bench.producer, "a metadata request") == "sent"
+    bench.gate.calm(bench.clock.monotonic())
+    bench.gate.renew(bench.clock.monotonic())
+    assert await write(bench.producer, produce_request()) == "sent"
+    assert len(connection.written) == 2
+    assert connection.other == "passed on"
