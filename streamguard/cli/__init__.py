@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -36,12 +37,30 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(SUMMARIES.items()))
 
-    def invoke(self, ctx: click.Context) -> object:
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **extra)
         try:
-            return super().invoke(ctx)
-        except (ConfigError, InputError) as error:
-            click.echo(f"streamguard: {error}", err=True)
+            sys.exit(super().main(*args, standalone_mode=False, **extra))
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
             sys.exit(2)
+        except click.UsageError as error:
+            command = error.ctx.command_path if error.ctx else "streamguard"
+            _say(f"{command}: {' '.join(error.format_message().split())} (see {command} --help)")
+            sys.exit(2)
+        except click.ClickException as error:
+            _say(f"streamguard: {error.format_message()}")
+            sys.exit(2)
+        except (ConfigError, InputError) as error:
+            _say(f"streamguard: {error}")
+            sys.exit(2)
+        except click.Abort:
+            sys.exit(130)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 SUMMARIES = {
