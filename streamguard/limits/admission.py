@@ -6,22 +6,60 @@ when a decision was just made and when the journal is read back.
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Literal
 
 from streamguard.config import Limits
 from streamguard.events.booked import JournalEntry
 from streamguard.events.reason import Reason
-from streamguard.events.stages import Decision
+from streamguard.events.stages import Decision, Reservation
 from streamguard.limits.rate import RateLimit
 
 HOUR_US = 3_600_000_000
+_RESERVATIONS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The decision on a request id, and the record (`src`) it was made for."""
+    """The decision on a request id, and the record (`src`) it was made for.
+
+    There is one for each request of a day, so it holds the decision's parts: with whole records it took four times the memory.
+    """
 
     src: str
-    decision: Decision
+    action: Literal["admit", "refuse"]
+    reason: Reason | None
+    retry_after_us: int | None
+    at: int
+    partition: int
+    epoch: int
+    reservation: Reservation | None
+
+    @classmethod
+    def of(cls, src: str, decision: Decision, reservation: Reservation | None) -> "Seen":
+        """`reservation` is the decision's, or an equal one that others share."""
+        return cls(
+            src,
+            decision.action,
+            decision.reason,
+            decision.retry_after_us,
+            decision.at,
+            decision.partition,
+            decision.epoch,
+            reservation,
+        )
+
+    @property
+    def decision(self) -> Decision:
+        """The decision as it was made."""
+        return Decision(
+            action=self.action,
+            reason=self.reason,
+            retry_after_us=self.retry_after_us,
+            at=self.at,
+            partition=self.partition,
+            epoch=self.epoch,
+            reservation=self.reservation,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +77,7 @@ class Admission:
         self._users = RateLimit(limits.user_per_minute)
         self._addresses = RateLimit(limits.ip_per_minute)
         self._seen: OrderedDict[tuple[str, str, int], Seen] = OrderedDict()
+        self._reservations: dict[Reservation, Reservation] = {}
         self._remember_us = round(limits.seen_hours * HOUR_US)
         self.last_us = 0
 
@@ -68,7 +107,7 @@ class Admission:
         self._forget()
         if name in self._seen:
             return
-        self._seen[name] = Seen(entry.src or "", decision)
+        self._seen[name] = Seen.of(entry.src or "", decision, self._shared(decision.reservation))
         if decision.action == "admit":
             self._users.charge(f"{entry.tenant_id}/{entry.user_id}", decision.at)
             if entry.client_ip:
@@ -77,7 +116,15 @@ class Admission:
     def __len__(self) -> int:
         return len(self._seen)
 
+    def _shared(self, reservation: Reservation | None) -> Reservation | None:
+        """An equal reservation that was seen before: requests ask for few different ones."""
+        if reservation is None:
+            return None
+        if len(self._reservations) > _RESERVATIONS:
+            self._reservations.clear()
+        return self._reservations.setdefault(reservation, reservation)
+
     def _forget(self) -> None:
         limit = self.last_us - self._remember_us
-        while self._seen and next(iter(self._seen.values())).decision.at < limit:
+        while self._seen and next(iter(self._seen.values())).at < limit:
             self._seen.popitem(last=False)
