@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from streamguard.events.codec import decode
 from streamguard.events.request import Document, Message, ResponseFormat
 from streamguard.events.stages import CacheEntry
 
@@ -61,33 +62,40 @@ class Hit:
 
 
 class ExactCache:
-    """Entries by fingerprint, bounded in number and bytes; the least recently used go first. Not shared by threads."""
+    """Entries by fingerprint, bounded in number and bytes; the least recently used go first. Not shared by threads.
+
+    They are kept as the bytes in which they travel: as records they would take several times the memory, and most are
+    never asked for.
+    """
 
     def __init__(self, max_entries: int, max_bytes: int) -> None:
         self._max_entries = max_entries
         self._max_bytes = max_bytes
-        self._entries: OrderedDict[str, tuple[CacheEntry, int]] = OrderedDict()
+        self._entries: OrderedDict[str, bytes] = OrderedDict()
         self.bytes = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def put(self, fingerprint: str, entry: CacheEntry | None, size: int) -> None:
-        """Enter what `cache-entries` holds; None (a tombstone) removes. `size` is what it counts for, in bytes."""
-        _, old = self._entries.pop(fingerprint, (None, 0))
-        self.bytes -= old
-        if entry is None or size > self._max_bytes:
+    def put(self, fingerprint: str, value: bytes | None) -> None:
+        """Enter what `cache-entries` holds; None (a tombstone) removes."""
+        self.bytes -= len(self._entries.pop(fingerprint, b""))
+        if value is None or len(value) > self._max_bytes:
             return
-        self._entries[fingerprint] = (entry, size)
-        self.bytes += size
+        self._entries[fingerprint] = value
+        self.bytes += len(value)
         while len(self._entries) > self._max_entries or self.bytes > self._max_bytes:
-            _, (_, gone) = self._entries.popitem(last=False)
-            self.bytes -= gone
+            _, gone = self._entries.popitem(last=False)
+            self.bytes -= len(gone)
 
     def get(self, fingerprint: str, tenant_id: str, now_us: int) -> Hit | None:
-        """The entry of that question, if the tenant is the one it was answered for."""
-        found = self._entries.get(fingerprint)
-        if found is None or found[0].tenant_id != tenant_id:
+        """The entry of that question, if the tenant is the one it was answered for. Raises `InvalidRecord` when the topic
+        held something else there."""
+        value = self._entries.get(fingerprint)
+        if value is None:
+            return None
+        entry = decode(CacheEntry, value)
+        if entry.tenant_id != tenant_id:
             return None
         self._entries.move_to_end(fingerprint)
-        return Hit(found[0], fresh=now_us < found[0].expires_at)
+        return Hit(entry, fresh=now_us < entry.expires_at)

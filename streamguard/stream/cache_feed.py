@@ -2,16 +2,13 @@
 
 import asyncio
 import logging
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streamguard.cache.exact import ExactCache
 from streamguard.clock import Clock
-from streamguard.errors import InvalidRecord, StreamguardError
-from streamguard.events.codec import decode
-from streamguard.events.stages import CacheEntry
+from streamguard.errors import StreamguardError
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +55,7 @@ class CacheFeed:
                     continue
                 for records in batch.values():
                     for record in records:
-                        self._enter(record)
+                        self._cache.put((record.key or b"").decode("ascii", "replace"), record.value)
         finally:
             await self._reader.stop()
 
@@ -77,18 +74,3 @@ class CacheFeed:
             if await self._reader.position(place) < end:
                 return False
         return True
-
-    def _enter(self, record: Any) -> None:
-        fingerprint = (record.key or b"").decode("ascii", "replace")
-        if record.value is None:
-            self._cache.put(fingerprint, None, 0)
-            return
-        try:
-            entry = decode(CacheEntry, record.value)
-        except InvalidRecord as error:
-            log.warning(
-                "cache entry passed over",
-                extra={"code": error.code, "offset": record.offset},
-            )
-            return
-        self._cache.put(fingerprint, entry, len(record.value))

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from streamguard.cache.exact import ExactCache, fingerprint
+from streamguard.errors import InvalidRecord
+from streamguard.events.codec import encode
 from streamguard.events.request import Document, Message, ResponseFormat
 from streamguard.events.stages import CacheEntry
 from streamguard.events.usage import Usage
@@ -59,22 +61,24 @@ def test_the_speaker_is_part_of_the_question() -> None:
     assert fingerprint(**changed) != fingerprint(**QUESTION)
 
 
-def entry(text: str = "Two days.", *, tenant: str = "t", expires_at: int = 1000) -> CacheEntry:
-    return CacheEntry(
-        tenant_id=tenant,
-        output=text,
-        provider="openai",
-        model="gpt-4o",
-        usage=Usage(),
-        created_at=0,
-        expires_at=expires_at,
-        source="t/r/1",
+def entry(text: str = "Two days.", *, tenant: str = "t", expires_at: int = 1000) -> bytes:
+    return encode(
+        CacheEntry(
+            tenant_id=tenant,
+            output=text,
+            provider="openai",
+            model="gpt-4o",
+            usage=Usage(),
+            created_at=0,
+            expires_at=expires_at,
+            source="t/r/1",
+        )
     )
 
 
 def test_an_entry_is_fresh_until_it_expires_and_stale_afterwards() -> None:
     cache = ExactCache(10, 1000)
-    cache.put("f", entry(expires_at=1000), 10)
+    cache.put("f", entry(expires_at=1000))
 
     before, after = cache.get("f", "t", 999), cache.get("f", "t", 1000)
 
@@ -86,26 +90,34 @@ def test_an_entry_is_fresh_until_it_expires_and_stale_afterwards() -> None:
 
 def test_another_tenant_never_hits() -> None:
     cache = ExactCache(10, 1000)
-    cache.put("f", entry(tenant="t"), 10)
+    cache.put("f", entry(tenant="t"))
 
     assert cache.get("f", "someone-else", 0) is None
 
 
 def test_a_tombstone_removes() -> None:
     cache = ExactCache(10, 1000)
-    cache.put("f", entry(), 10)
-    cache.put("f", None, 0)
+    cache.put("f", entry())
+    cache.put("f", None)
 
     assert cache.get("f", "t", 0) is None
     assert cache.bytes == 0
 
 
+def test_what_is_no_entry_is_an_error_that_lookup_takes_for_a_miss() -> None:
+    cache = ExactCache(10, 1000)
+    cache.put("f", b"{}")
+
+    with pytest.raises(InvalidRecord):
+        cache.get("f", "t", 0)
+
+
 def test_the_least_recently_used_goes_first_when_entries_are_too_many() -> None:
     cache = ExactCache(2, 1000)
-    cache.put("a", entry(), 1)
-    cache.put("b", entry(), 1)
+    cache.put("a", entry())
+    cache.put("b", entry())
     cache.get("a", "t", 0)
-    cache.put("c", entry(), 1)
+    cache.put("c", entry())
 
     assert cache.get("b", "t", 0) is None
     assert cache.get("a", "t", 0) is not None
@@ -113,12 +125,13 @@ def test_the_least_recently_used_goes_first_when_entries_are_too_many() -> None:
 
 
 def test_bytes_are_bounded_and_counted_exactly() -> None:
-    cache = ExactCache(100, 100)
+    size = len(entry())
+    cache = ExactCache(100, 3 * size)
     for name in "abcdef":
-        cache.put(name, entry(), 30)
-    cache.put("f", entry(), 10)
-    cache.put("huge", entry(), 101)
+        cache.put(name, entry())
+    cache.put("f", entry("Two."))
+    cache.put("huge", entry("x" * 3 * size))
 
-    assert cache.bytes <= 100
     assert cache.get("huge", "t", 0) is None
-    assert cache.bytes == 30 * (len(cache) - 1) + 10
+    assert len(cache) == 3
+    assert cache.bytes == 2 * size + len(entry("Two."))

@@ -2,6 +2,7 @@
 
 from streamguard.cache.exact import ExactCache, Hit
 from streamguard.clock import FakeClock
+from streamguard.events.codec import encode
 from streamguard.events.stages import CacheEntry, Completion, Invocation
 from streamguard.events.usage import Usage
 from streamguard.stages.lookup import Lookup
@@ -23,7 +24,7 @@ def cached(expires_at: int = NOW + 1) -> ExactCache:
         expires_at=expires_at,
         source="acme/r0/1",
     )
-    cache.put(FINGERPRINT, entry, 100)
+    cache.put(FINGERPRINT, encode(entry))
     return cache
 
 
