@@ -15,6 +15,7 @@ from streamguard.events.codec import RECORDS, decode, encode, schema_name
 from streamguard.events.request import Request
 from streamguard.events.stages import Admitted, Carried
 from streamguard.intake.contract import Output, Received
+from streamguard.intake.errors import Diverged
 from streamguard.stages.contract import Event, Out, Stage, Step
 from streamguard.stream.topics import DEAD_LETTERS, Topics
 
@@ -61,7 +62,8 @@ class StageStep:
     def bury(self, record: Received, error: BaseException, found: Mapping[str, bytes]) -> Sequence[Output]:
         """The bytes and headers as they came go to the dead letters; a request that can be named ends there too.
 
-        Raises the error itself where the stage has no way to end a request (settle): it must not lose what happened.
+        Raises the error itself where the stage has no way to end a request (settle): it must not lose what happened. Only
+        what was booked in part, by other rules than today's, goes to the dead letters there: it would fail for ever.
         """
         code = error_code(error)
         log.error(
@@ -69,7 +71,7 @@ class StageStep:
         )
         headers = dict(record.headers)
         outputs: list[Output] = []
-        if not isinstance(error, InvalidRecord):
+        if not isinstance(error, InvalidRecord) and not (self._failing is None and isinstance(error, Diverged)):
             if self._failing is None:
                 raise error
             event = self._event(record, headers)

@@ -12,6 +12,7 @@ from streamguard.events.codec import RECORDS, decode, encode
 from streamguard.events.outcome import Outcome, Response
 from streamguard.events.stages import Guarded
 from streamguard.intake.contract import Output, Received
+from streamguard.intake.errors import Diverged
 from streamguard.stages.contract import Event, Out, Step
 from streamguard.stages.watch import Watch
 from streamguard.stream.flow import FLOW
@@ -126,6 +127,14 @@ def test_a_stage_that_cannot_end_a_request_stops_instead() -> None:
     with pytest.raises(RuntimeError) as caught:
         settle.bury(received(), error, {})
     assert caught.value is error
+
+
+def test_what_was_booked_in_part_by_other_rules_goes_to_the_dead_letters() -> None:
+    settle = StageStep("settle", "outcomes", Says(), TOPICS, None)
+
+    outputs = settle.bury(received(), Diverged(frozenset({"a"}), frozenset({"b"})), {"p.telemetry": b"{}"})
+
+    assert [output.topic for output in outputs] == ["p.dead-letters"]
 
 
 async def test_a_record_that_brokers_refuse_is_noticed_before_anything_is_sent() -> None:
