@@ -131,6 +131,7 @@ class Worker:
             cap=kafka.in_flight,
             span=kafka.span,
             key_queue=kafka.key_queue,
+            fetch_wait_ms=max(1, round(kafka.fetch_wait * 1000)),
             deadline=kafka.deadline,
             grace=kafka.grace,
             stall=kafka.stall,

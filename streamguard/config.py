@@ -38,6 +38,9 @@ class Kafka(Section):
     """Records between what the broker has committed and what is delivered, a partition: what a kill can repeat at most."""
     key_queue: int = Field(default=64, ge=1)
     """Waiting records of one key before its partition pauses."""
+    fetch_wait: float = Field(default=0.5, gt=0)
+    """How long a broker may hold a fetch while there are no records. Kafka answers as soon as there are some; the embedded
+    broker does not, so it wants less."""
     deadline: float = Field(default=45.0, gt=0)
     """The intake's limit for one step; a stage's own limit (30 s) ends before it."""
     stall: float = Field(default=30.0, gt=0)

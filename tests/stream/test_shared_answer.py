@@ -59,7 +59,7 @@ async def asked_until_shared(line: Line) -> set[str]:
 async def test_two_users_share_an_answer_and_each_sees_their_own_address(
     broker: EmbeddedBroker, tmp_path: Path
 ) -> None:
-    async with Line(broker.address, tmp_path, prefix="shared.") as line:
+    async with Line(broker.address, tmp_path, prefix="shared.", embedded=True) as line:
         said = await asked_until_shared(line)
         calls = await line.calls()
 
@@ -77,14 +77,16 @@ async def test_two_users_share_an_answer_and_each_sees_their_own_address(
 
 
 async def test_tenants_share_nothing(broker: EmbeddedBroker, tmp_path: Path) -> None:
-    async with Line(broker.address, tmp_path, prefix="tenants.") as line:
+    async with Line(broker.address, tmp_path, prefix="tenants.", embedded=True) as line:
         await asked_until_shared(line)
         assert (await asks(line, "dora", tenant="lumen"))[1]["status"] == "miss"
 
 
 async def test_an_expired_answer_serves_nobody(broker: EmbeddedBroker, tmp_path: Path) -> None:
     seconds = 4.0
-    async with Line(broker.address, tmp_path, prefix="expiry.", settings={"cache": {"ttl_seconds": seconds}}) as line:
+    async with Line(
+        broker.address, tmp_path, prefix="expiry.", embedded=True, settings={"cache": {"ttl_seconds": seconds}}
+    ) as line:
         await asked_until_shared(line)
         calls = await line.calls()
         await asyncio.sleep(seconds + 0.1)

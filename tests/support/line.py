@@ -39,7 +39,7 @@ class Line:
     """Use as an async context manager: entered, it is ready; left, nothing of it runs.
 
     `workers` names the stages of each worker process, by its name; a killed one is started again. `settings` come over the
-    demo's, section by section.
+    demo's, section by section. `embedded` tells which broker it is.
     """
 
     def __init__(
@@ -50,8 +50,10 @@ class Line:
         prefix: str,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         workers: Mapping[str, Sequence[str]] | None = None,
+        embedded: bool = False,
     ) -> None:
         self.topics = Topics.load(prefix)
+        self._embedded = embedded
         self._brokers, self._directory = brokers, directory
         self._settings = settings or {}
         self._workers = workers or {"worker": tuple(FLOW)}
@@ -74,7 +76,9 @@ class Line:
             self._supervisor.add(self._command("simulator", "simulator", "--latency-ms", "5"))
             self._simulator = await self._listening("simulator")
             settings = demo_settings(
-                Addresses(broker=self._brokers, store="127.0.0.1:1", simulator=self._simulator), self.topics.prefix
+                Addresses(broker=self._brokers, store="127.0.0.1:1", simulator=self._simulator),
+                self.topics.prefix,
+                embedded=self._embedded,
             )
             for section, values in {"kafka": {"session": 3.0}, **self._settings}.items():
                 before = settings.get(section, {})

@@ -69,7 +69,10 @@ class Parts:
         self._serve("simulator", "--seed", str(layout.seed), "--latency-sigma", str(layout.latency_sigma))
         store, simulator = await asyncio.gather(self._address("store"), self._address("simulator"))
         at = Addresses(broker=layout.broker or await self._address("broker"), store=store, simulator=simulator)
-        self._folder.config.write_text(to_toml({**demo_settings(at, layout.prefix), **layout.extra}), encoding="utf-8")
+        self._folder.config.write_text(
+            to_toml({**demo_settings(at, layout.prefix, embedded=layout.broker is None), **layout.extra}),
+            encoding="utf-8",
+        )
         config = ("--config", str(self._folder.config))
         self._workers.add(self._command("sink", "sink", *config))
         for name, arguments in self._worker_arguments().items():

@@ -7,6 +7,7 @@ import orjson
 
 PREFIX = "demo."
 PARTITIONS = 4
+FETCH_WAIT = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +19,23 @@ class Addresses:
     simulator: str
 
 
-def demo_settings(at: Addresses, prefix: str = PREFIX) -> dict[str, dict[str, Any] | list[dict[str, Any]]]:
+def demo_settings(
+    at: Addresses, prefix: str = PREFIX, *, embedded: bool = True
+) -> dict[str, dict[str, Any] | list[dict[str, Any]]]:
     """All keys that differ from the defaults.
 
     Breakers close and retries come sooner than production would want, so that an outage of seconds shows everything.
+    The `embedded` broker holds a fetch for its whole wait though records arrive, so the wait is short there.
     """
     default = [("openai", "gpt-4o"), ("openai", "gpt-4o-mini"), ("anthropic", "claude-3-5-haiku-latest")]
     economy = [("openai", "gpt-4o-mini"), ("anthropic", "claude-3-5-haiku-latest")]
     return {
-        "kafka": {"brokers": at.broker, "prefix": prefix, "dead_letters_per_minute": 10_000},
+        "kafka": {
+            "brokers": at.broker,
+            "prefix": prefix,
+            "dead_letters_per_minute": 10_000,
+            "fetch_wait": FETCH_WAIT if embedded else 0.5,
+        },
         "clickhouse": {"url": f"http://{at.store}", "flush_seconds": 2.0},
         "providers": [
             {"name": name, "base_url": f"http://{at.simulator}/{name}/v1", "api_key": "simulated"}
