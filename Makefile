@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check format schemas clean
+.PHONY: setup demo test check types lint quick format schemas clean
 
 setup: $(STAMP)
 
@@ -17,16 +17,23 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup
 	$(BIN)/streamguard demo
 
-test: setup
-	$(BIN)/pytest -m "not slow" -n 2
+test: quick
 	$(BIN)/pytest -m slow
 
+# side by side: the type checker and the tests leave each other room on two cores
 check: setup
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target types lint quick
+
+types: setup
+	$(BIN)/basedpyright
+
+lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m streamguard.schemas --check
+
+quick: setup
 	$(BIN)/pytest -m "not slow" -n 2
 
 format: setup

@@ -106,6 +106,7 @@ async def test_members_that_start_together_share_the_partitions_in_ranges(broker
     assert shares == {frozenset({0, 1}), frozenset({2, 3}), frozenset({4, 5})}
 
 
+@pytest.mark.slow
 async def test_a_member_may_join_and_leave_a_group_at_work(broker: EmbeddedBroker) -> None:
     async with asyncio.timeout(20), member_of(broker, GROUP) as first:
         assert len(first.assignment()) == 6

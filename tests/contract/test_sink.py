@@ -69,6 +69,7 @@ async def test_every_record_arrives_once_with_its_calls_verdicts_cost_and_text(b
     assert (sink.statistics.resent, sink.statistics.buried, sink.statistics.records) == (0, 0, 520)
 
 
+@pytest.mark.slow
 async def test_a_second_run_goes_on_where_the_first_ended(brokers: str, config: Config) -> None:
     for run in range(2):
         await produce(brokers, "telemetry", [telemetry(run * 60 + n) for n in range(60)])
@@ -103,6 +104,7 @@ class DiesBeforeTheEnd(Sink):
         return await super()._commit(states)
 
 
+@pytest.mark.slow
 async def test_a_chunk_that_was_inserted_and_not_committed_is_sent_again_and_adds_nothing(
     brokers: str, config: Config
 ) -> None:
@@ -167,6 +169,7 @@ async def test_more_dead_letters_than_configured_stop_it(brokers: str, store: st
             await asyncio.wait([task], timeout=20)
 
 
+@pytest.mark.slow
 async def test_a_store_that_is_down_becomes_lag_not_loss(brokers: str, tmp_path: Path) -> None:
     first = EmbeddedStore(StoreSettings(path=tmp_path / "store"))
     address = await first.start()
@@ -206,6 +209,7 @@ async def test_a_missing_store_of_texts_does_not_hold_up_outcomes(brokers: str, 
     assert await rows(config, "SELECT count() FROM system.tables WHERE name = 'payloads'") == [(0,)]
 
 
+@pytest.mark.slow
 async def test_a_table_without_a_column_stops_it_with_the_columns_name(brokers: str, config: Config) -> None:
     def drop() -> None:
         connection = Connection(config.clickhouse, config.clickhouse.url)
