@@ -38,7 +38,7 @@ class Telemetry(Record):
     input_tokens_counted: int | None = None
     """Tokens of the prompt as guard counted them; `usage` is what the provider charged for."""
     usage: Usage
-    cost_nusd: int | None
+    cost_nusd: int | None = None
     price_version: str | None = None
     cache: CacheUse
     cache_mode: CacheMode
@@ -70,7 +70,7 @@ class Settlement(Record):
     status: Status
     usage: Usage
     calls: int
-    cost_nusd: int | None
+    cost_nusd: int | None = None
     settled_at: Micros
 
 

@@ -48,7 +48,7 @@ class Ended(Record):
     model: str | None = None
     provider: str | None = None
     usage: Usage = Usage()
-    cost_nusd: int | None = 0
+    cost_nusd: int | None = None
     """None when a price is unknown; 0 when nothing was called."""
     price_version: str | None = None
     cache: CacheUse

@@ -146,6 +146,7 @@ class Completion(Guarded):
     finish_reason: str | None = None
     calls: tuple[Call, ...] = ()
     usage: Usage = Usage()
-    cost_nusd: int | None = 0
+    cost_nusd: int | None = None
+    """None when it is unknown: on the wire a field that is None is left out, so no other default can mean it."""
     price_version: str | None = None
     cache: CacheUse

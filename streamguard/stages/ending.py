@@ -12,7 +12,7 @@ from streamguard.clock import Clock
 from streamguard.events.outcome import Outcome, Response, Status, Timings
 from streamguard.events.reason import Reason
 from streamguard.events.request import Message, RequestHead
-from streamguard.events.stages import Admitted, CacheUse, Carried, Completion, Guarded, Placeholder
+from streamguard.events.stages import Admitted, CacheUse, Carried, Completion, Guarded, Invocation, Placeholder
 from streamguard.events.trail import TrailEntry, Verdict
 from streamguard.stages.contract import Event, Out, Step
 from streamguard.stages.watch import Watch
@@ -50,6 +50,7 @@ class Ending:
             reason=reason,
             verdicts=verdicts,
             messages=messages,
+            cost_nusd=0,
             cache=_no_cache(admitted.request),
             retry_after_us=admitted.decision.retry_after_us,
             reservation=admitted.decision.reservation,
@@ -86,7 +87,10 @@ class Ending:
         record = event.record
         if isinstance(record, Admitted):
             return self.early(event.key, record, entry, "failed", Reason.INTERNAL)
-        made = _made(record) if isinstance(record, Completion) else {"cache": _no_cache(record.head)}
+        if isinstance(record, Completion):
+            made = _made(record)
+        else:  # nobody can tell which calls invoke made before it gave up
+            made = {"cost_nusd": None if isinstance(record, Invocation) else 0, "cache": _no_cache(record.head)}
         return self._end(
             event.key, status="failed", reason=Reason.INTERNAL, **_carried(record, entry, record.verdicts), **made
         )

@@ -41,6 +41,7 @@ class Lookup:
                 source="cache",
                 provider=entry.provider,
                 model=entry.model,
+                cost_nusd=0,
                 price_version=entry.price_version,
                 cache=use,
             )

@@ -6,11 +6,12 @@ import orjson
 
 from streamguard.answers.provenance import Signer
 from streamguard.clock import FakeClock
+from streamguard.events.base import carry
 from streamguard.events.reason import Reason
-from streamguard.events.stages import Placeholder
+from streamguard.events.stages import Invocation, Placeholder
 from streamguard.stages.ending import conclude, for_service
 from streamguard.stages.watch import Watch
-from tests.unit.stages.examples import NOW, admitted, completion, ended, ending, event
+from tests.unit.stages.examples import NOW, admitted, completion, ended, ending, event, guarded
 
 ADDRESS = Placeholder(token="[EMAIL_1]", kind="email", value='ann"o@example.com')
 
@@ -75,3 +76,12 @@ def test_a_refusal_tells_when_to_come_back() -> None:
 
     assert outcome.retry_after_us == response.retry_after_us == 5
     assert outcome.messages == ()
+
+
+def test_what_it_cost_is_unknown_only_where_a_model_may_have_been_asked() -> None:
+    watch = Watch("invoke", FakeClock(NOW))
+    before, while_asked = guarded(), carry(guarded(), Invocation)
+
+    costs = [ended(ending().failed(event(record), watch))[1].cost_nusd for record in (admitted(), before, while_asked)]
+
+    assert costs == [0, 0, None]

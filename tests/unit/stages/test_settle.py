@@ -7,9 +7,9 @@ import pytest
 from streamguard.clock import FakeClock
 from streamguard.events.base import Record
 from streamguard.events.booked import Payload, Settlement, Telemetry
-from streamguard.events.codec import encode
-from streamguard.events.outcome import Outcome
-from streamguard.events.stages import CacheEntry
+from streamguard.events.codec import decode, encode
+from streamguard.events.outcome import Outcome, Response
+from streamguard.events.stages import CacheEntry, Completion
 from streamguard.events.trail import Verdict
 from streamguard.events.usage import Call, Usage
 from streamguard.stages.settle import Settle
@@ -103,3 +103,19 @@ async def test_an_interrupted_run_books_the_same_again() -> None:
     assert isinstance(telemetry, Telemetry)
 
     assert await booked(outcome(), found=telemetry) == first
+
+
+async def test_an_unknown_cost_is_still_unknown_after_its_way_over_the_topics() -> None:
+    made = decode(Completion, encode(completion(calls=(CALL,), usage=CALL.usage, cost_nusd=None)))
+    entry = Watch("verify", FakeClock(NOW)).entry("answered")
+    step = ending().completed(event(made), entry, "answered", None, output="Soon.", parsed=None, verdicts=())
+    outcome_made, response_made = ended(step)
+    told, response = decode(Outcome, encode(outcome_made)), decode(Response, encode(response_made))
+
+    records = await booked(told)
+
+    assert (told.cost_nusd, response.cost_nusd) == (None, None)
+    for topic in ("telemetry", "settlements"):
+        record = records[topic]
+        assert isinstance(record, Telemetry | Settlement)
+        assert decode(type(record), encode(record)).cost_nusd is None
