@@ -33,9 +33,8 @@ class Scanned:
             return
         if void is not None and void(record.topic, record.partition, record.offset, headers):
             return
-        want = (
-            frozenset(headers[OF].decode(errors="replace").split(",")) if OF in headers else frozenset({record.topic})
-        )
+        of = headers.get(OF)  # a producer of its own may have sent it without a value
+        want = frozenset(of.decode(errors="replace").split(",")) if of else frozenset({record.topic})
         existing = self.existing[source.place].setdefault((source.offset, source.timestamp), Existing())
         existing.add(Place(record.topic, record.partition), record.offset, want, record.value)
 

@@ -51,7 +51,7 @@ class StageStep:
 
     async def __call__(self, record: Received, found: Mapping[str, bytes]) -> Sequence[Output]:
         began = time.perf_counter()
-        headers = dict(record.headers)
+        headers = _headers(record)
         event = self._event(record, headers)
         step = await self._stage.run(event, self._found(found))
         outputs = self._outputs(step, event, headers)
@@ -69,7 +69,7 @@ class StageStep:
         log.error(
             "event buried", extra={"stage": self._name, "code": code, "src": record.src, "error": type(error).__name__}
         )
-        headers = dict(record.headers)
+        headers = _headers(record)
         outputs: list[Output] = []
         if not isinstance(error, InvalidRecord) and not (self._failing is None and isinstance(error, Diverged)):
             if self._failing is None:
@@ -102,7 +102,8 @@ class StageStep:
         return None
 
     def _outputs(self, step: Step, event: Event[Any], headers: Mapping[str, bytes]) -> list[Output]:
-        trace = headers.get("traceparent") or _new_trace(event.src)
+        # what is no trace is not passed on: it may hold anything, and headers carry no user text
+        trace = headers["traceparent"] if event.trace_id else _new_trace(event.src)
         deadline = _deadline(event.record)
         return [self._output(out, trace, deadline) for out in step]
 
@@ -140,7 +141,7 @@ def error_code(error: BaseException) -> str:
 
 def trace_id(headers: Mapping[str, bytes]) -> str | None:
     """The trace id (32 hex digits) of a W3C `traceparent`, None where there is none that can be read."""
-    found = _TRACEPARENT.match(headers.get("traceparent", b""))
+    found = _TRACEPARENT.fullmatch(headers.get("traceparent", b""))
     return found[1].decode() if found else None
 
 
@@ -148,6 +149,11 @@ def _new_trace(src: str) -> bytes:
     """A trace for a request that came without: derived from where it lay, so that a second run continues the same."""
     digest = hashlib.blake2b(src.encode(), digest_size=24).hexdigest()
     return f"00-{digest[:32]}-{digest[32:]}-01".encode()
+
+
+def _headers(record: Received) -> dict[str, bytes]:
+    """The headers that say something, the last of each name: Kafka lets a producer send one without a value (None)."""
+    return {name: value for name, value in record.headers if value}
 
 
 def _deadline(record: Record) -> int | None:

@@ -41,10 +41,17 @@ async def test_outputs_of_committed_inputs_and_of_other_partitions_do_not_count(
 
 async def test_records_of_others_are_passed_over() -> None:
     group = FakeGroup()
-    for headers in ((), (("src", b"\xff"),), (("of", b"out"),)):
+    for headers in ((), (("src", b"\xff"),), (("of", b"out"),), cast("Any", (("src", None), ("of", None)))):
         log = group.logs.setdefault(TopicPartition("out", 0), [])
         log.append(ConsumerRecord("out", 0, len(log), 0, 0, b"", b"", None, 0, 0, headers))
     assert (await scan(group)).existing == {PLACE: {}}
+
+
+async def test_an_output_whose_other_topics_are_not_told_stands_alone() -> None:
+    group = FakeGroup()
+    headers = cast("Any", (("src", received(3).src.encode()), ("of", None)))
+    group.logs[TopicPartition("out", 0)] = [ConsumerRecord("out", 0, 0, 0, 0, b"", b"", None, 0, 0, headers)]
+    assert (await scan(group)).existing[PLACE][3, 1003].complete
 
 
 async def test_headers_that_a_stage_passes_on_do_not_hide_our_own() -> None:

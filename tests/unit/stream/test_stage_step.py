@@ -1,6 +1,7 @@
 """Between bytes and records: headers, dead letters, and what a failing stage leaves behind."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import orjson
 import pytest
@@ -73,6 +74,19 @@ async def test_a_request_without_a_trace_gets_one_that_a_second_run_continues() 
 
     assert header(first, "traceparent") == header(second, "traceparent")
     assert trace_id(dict(first.headers)) is not None
+
+
+@pytest.mark.parametrize("value", [None, b"", b"ann@example.com", TRACE + b" ann@example.com"])
+async def test_a_header_that_is_no_trace_stops_nothing_and_goes_no_further(value: bytes | None) -> None:
+    # Kafka lets producers send a header without a value, whatever the type of a received record says
+    record = received(None, ("traceparent", cast("bytes", value)), ("schema", cast("bytes", None)))
+
+    [output] = await step(Says(Out("invocations", "acme/r1", guarded())))(record, {})
+    buried = step(Says()).bury(record, RuntimeError(), {})
+
+    assert header(output, "traceparent") != value
+    assert trace_id(dict(output.headers)) is not None
+    assert [output.topic for output in buried] == ["p.dead-letters", "p.outcomes", "p.responses"]
 
 
 async def test_the_deciding_output_of_an_interrupted_run_is_handed_over() -> None:
