@@ -1,6 +1,7 @@
 """`streamguard query`: a question in SQL, an answer as a table or as JSON."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -42,6 +43,7 @@ def query(sql: str, as_json: bool, url: str | None, path: Path | None, rows: int
       streamguard query "SELECT status, reason, count() FROM requests GROUP BY ALL ORDER BY 3 DESC"
       streamguard query "SELECT request_model, sum(cost) FROM calls GROUP BY 1" --json
     """
+    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # its errors are told here, in one line
     loaded = config.load(config_file)
     if path is None:
         columns, answer, cut = ask(loaded.clickhouse, url or loaded.clickhouse.url, sql, rows)

@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -87,3 +89,13 @@ def test_a_store_that_is_not_there_gets_one_line_that_says_how_to_start_one(tmp_
     both = ask("SELECT 1", "--path", tmp_path, "--url", "http://127.0.0.1:1")
     assert both.exit_code == 2
     assert ask("SELECT 1", "--url", "localhost").exit_code == 2
+
+
+def test_a_store_that_is_not_there_is_one_line_on_the_terminal() -> None:
+    command = [sys.executable, "-m", "streamguard", "query", "--url", "http://127.0.0.1:1", "SELECT 1"]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert [line for line in done.stderr.splitlines() if not line.startswith("streamguard: no store answers")] == []
+    assert len(done.stderr.splitlines()) == 1
