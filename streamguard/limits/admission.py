@@ -82,8 +82,11 @@ class Admission:
         self.last_us = 0
 
     def now(self, record_us: int, clock_us: int) -> int:
-        """The time of a decision: never before the last one, and not ahead of our own clock by a sender's fault."""
-        return max(self.last_us, min(record_us, clock_us))
+        """The time of a decision: never before the last one, and not ahead of our own clock by a sender's fault.
+
+        A record without a timestamp (Kafka says -1) is taken to be of this moment.
+        """
+        return max(self.last_us, min(record_us, clock_us) if record_us > 0 else clock_us)
 
     def seen(self, tenant_id: str, request_id: str, run: int) -> Seen | None:
         """The decision on that id, if it was made within the stated time."""

@@ -14,11 +14,17 @@ from streamguard.errors import StreamguardError
 from streamguard.events.base import Record
 from streamguard.events.booked import JournalEntry
 from streamguard.events.reason import Reason
-from streamguard.events.request import Request
+from streamguard.events.request import Message, Request
 from streamguard.events.stages import Admitted, Decision, Reservation
 from streamguard.limits.admission import Admission
 from streamguard.stages.contract import Event, Out, Step
 from streamguard.stages.watch import Watch
+
+_IDENTITY = (
+    "request_id", "tenant_id", "user_id", "conversation_id", "session_id", "feature", "client_ip", "lane", "stream",
+    "deadline", "consent", "cache",
+)  # fmt: skip
+"""Fields of a request that are bounded in length and hold no text."""
 
 RUN = 1
 """A request that comes in over `requests` is in its first pass; replays of dead letters raise it."""
@@ -77,15 +83,28 @@ class Admit:
         return outputs
 
     def failed(self, event: Event[Request]) -> Step:
-        """What to pass on when this stage cannot handle a request that it could read: the refusal `internal`."""
+        """What to pass on when this stage cannot handle a request that it could read: the refusal `internal`.
+
+        Nothing for an id that was decided on before, which ends by that decision; and nothing for a tenant whose ids another
+        partition's owner knows: here nobody can tell whether it was.
+        """
+        watch, request = Watch("admit", self._clock), event.record
+        state = self._owned.admission(event.partition)
+        seen = state.seen(request.tenant_id, request.request_id, RUN)
+        if self._partition_of(request.tenant_id) != event.partition or (seen is not None and seen.src != event.src):
+            return []
         decision = Decision(
             action="refuse",
             reason=Reason.INTERNAL,
-            at=self._clock.now_us(),
+            at=state.now(event.timestamp_us, self._clock.now_us()),
             partition=event.partition,
             epoch=self._owned.epoch(event.partition),
         )
-        return self._outputs(event, decision, Watch("admit", self._clock))
+        outputs = self._outputs(event, decision, watch)
+        entry = outputs[0].record
+        assert isinstance(entry, JournalEntry)
+        state.apply(entry)
+        return outputs
 
     def _decide(self, event: Event[Request], state: Admission, now: int) -> Decision:
         request = event.record
@@ -138,17 +157,29 @@ class Admit:
             src=event.src,
             decision=decision,
         )
+        # a broker that takes its producers' timestamps takes any: what cannot be true counts as received when decided on
+        received_at = event.timestamp_us if 0 < event.timestamp_us <= decision.at else decision.at
         admitted = Admitted(
-            request=request,
+            request=request if decision.action == "admit" else _bare(request),
             run=RUN,
-            received_at=event.timestamp_us,
+            received_at=received_at,
             decision=decision,
-            trail=(watch.entry(decision.reason or decision.action, waited_us=watch.started_at - event.timestamp_us),),
+            trail=(watch.entry(decision.reason or decision.action, waited_us=max(0, watch.started_at - received_at)),),
         )
         return [
             Out("admission-journal", request.tenant_id, entry),
             Out("admitted", request.conversation_key, admitted),
         ]
+
+
+def _bare(request: Request) -> Request:
+    """Who asked, and nothing else: a refused request needs no text any more, and one that is too long must fit all the same."""
+    return Request.model_validate(
+        {
+            **{name: getattr(request, name) for name in _IDENTITY},
+            "messages": (Message(role="user", content=""),),
+        }
+    )
 
 
 def _characters(request: Request) -> int:

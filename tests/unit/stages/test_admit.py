@@ -7,6 +7,7 @@ import pytest
 from streamguard.clock import FakeClock
 from streamguard.config import Limits
 from streamguard.events.booked import JournalEntry
+from streamguard.events.codec import decode, encode
 from streamguard.events.reason import Reason
 from streamguard.events.request import Request
 from streamguard.events.stages import Admitted, Decision
@@ -144,3 +145,52 @@ async def test_a_misplaced_request_goes_to_its_partition_marked_and_once_only() 
     assert [(out.topic, out.partition, out.placed) for out in step] == [("requests", 3, True)]
     with pytest.raises(Misplaced):
         await admit.run(event(misplaced, placed=True), None)
+    assert list(admit.failed(event(misplaced, placed=True))) == []
+
+
+async def test_a_request_that_cannot_be_handled_ends_once() -> None:
+    admit = stage()
+    first, again = event(request(), offset=0), event(request(), offset=1)
+
+    assert decision(admit.failed(first)).reason is Reason.INTERNAL
+    assert list(admit.failed(again)) == []
+    assert list(await admit.run(again, None)) == []
+
+
+async def test_a_request_that_was_let_in_and_cannot_be_passed_on_is_refused_after_all() -> None:
+    admit = stage()
+    asked = event(request())
+    assert decision(await admit.run(asked, None)).action == "admit"
+
+    assert decision(admit.failed(asked)).reason is Reason.INTERNAL
+
+
+async def test_a_refused_request_goes_on_without_its_text() -> None:
+    document, form = (
+        {"id": "a", "text": "secret"},
+        {"type": "json_schema", "json_schema": {"schema": {"title": "secret"}}},
+    )
+    asked: dict[str, Any] = {
+        "messages": [{"role": "user", "content": "secret"}],
+        "context": [document],
+        "response_format": form,
+    }
+    step = await ask(
+        stage(), size=1 << 20, **asked, metadata={"note": "secret"}, unknown="secret", conversation_id="c1"
+    )
+
+    assert decision(step).reason is Reason.INPUT_TOO_LONG
+    assert step[1].key == "acme/c1"
+    assert all(b"secret" not in encode(out.record) for out in step if out.record)
+    admitted = step[1].record
+    assert isinstance(admitted, Admitted)
+    assert decode(Admitted, encode(admitted)) == admitted
+
+
+@pytest.mark.parametrize("at", [-1_000, 0, 2**62 * 1000])
+async def test_a_time_that_cannot_be_is_that_of_the_decision(at: int) -> None:
+    [_, out] = await ask(stage(), at=at)
+
+    assert isinstance(out.record, Admitted)
+    assert out.record.received_at == out.record.decision.at == NOW
+    assert out.record.trail[0].detail["waited_us"] == 0
