@@ -10,6 +10,7 @@ from streamguard.intake.contract import Bury, Output, Received, StepFunction
 from streamguard.intake.errors import BurialFailed, DeadlineExceeded, OutputInvalid
 from streamguard.intake.existing import Existing, values_of
 from streamguard.intake.marks import Place
+from streamguard.intake.partition import InputPartition
 from streamguard.intake.watchdog import BurialLimit
 
 
@@ -49,6 +50,18 @@ class Decider:
             timeout = self._running.pop((place, offset), None)
             if timeout is not None and not timeout.expired():
                 timeout.reschedule(now)
+
+    async def decide_now(self, part: InputPartition, record: Received) -> Decision | None:
+        """The decision on a record as things stand; None when all its outputs exist: a scan found them while it waited in its
+        queue, or while its step ran."""
+        while True:
+            existing = part.offsets.existing(record)
+            if existing is not None and existing.complete:
+                return None
+            try:
+                return await self.decide(record, existing)
+            except Interrupted:
+                continue
 
     async def decide(self, record: Received, existing: Existing | None) -> Decision:
         """Run the step. What it raises buries the record, except cancellation and what only a restart mends.

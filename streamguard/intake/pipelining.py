@@ -10,7 +10,7 @@ from aiokafka.structs import RecordMetadata
 from streamguard.intake.clients import REFUSALS
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Received
-from streamguard.intake.deciding import Decider, Decision, Interrupted, Overtaken
+from streamguard.intake.deciding import Decider, Decision, Overtaken
 from streamguard.intake.errors import Diverged
 from streamguard.intake.existing import Plan
 from streamguard.intake.outlet import Fenced
@@ -67,16 +67,10 @@ class PipelinedRunner:
             self._fail(exc)
 
     async def _decide(self, part: InputPartition, record: Received) -> None:
-        while True:
-            existing = part.offsets.existing(record)
-            if existing is not None and existing.complete:
-                part.done(record)
-                return
-            try:
-                decision = await self._decider.decide(record, existing)
-                break
-            except Interrupted:
-                continue
+        decision = await self._decider.decide_now(part, record)
+        if decision is None:
+            part.done(record)
+            return
         while True:
             chain = self._chains.get((part, record.key))
             while chain is not None and chain.repeating:

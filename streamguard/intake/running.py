@@ -5,7 +5,7 @@ from typing import Protocol
 
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Received
-from streamguard.intake.deciding import Decider, Interrupted
+from streamguard.intake.deciding import Decider
 from streamguard.intake.partition import InputPartition
 from streamguard.intake.publishing import Publisher
 
@@ -38,14 +38,6 @@ class SerialRunner:
             self._fail(exc)
 
     async def _handle(self, part: InputPartition, record: Received) -> None:
-        while True:
-            existing = part.offsets.existing(record)
-            if existing is not None and existing.complete:  # a scan found it while it waited in its queue, or ran
-                return
-            try:
-                decision = await self._decider.decide(record, existing)
-                break
-            except Interrupted:
-                continue
-        if decision.outputs:
+        decision = await self._decider.decide_now(part, record)
+        if decision is not None and decision.outputs:
             await self._publisher.publish(part, record, decision)

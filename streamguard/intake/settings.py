@@ -42,8 +42,9 @@ class Settings:
     """How long to wait at start for topics that do not exist yet."""
     fetch_wait_ms: int = 500
     """Long poll of a fetch: without records a stage asks the broker this seldom."""
-    max_request_size: int = 1 << 20
-    """Bytes; a larger output is refused and its input buried."""
+    max_request_size: int = 2 << 20
+    """Bytes; a larger output is refused and its input buried. More than brokers take of a record by default, so that the
+    topic of dead letters can take one that just fitted elsewhere, and more headers."""
     client: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     """Further keyword arguments of every aiokafka client: security_protocol, sasl_…, ssl_context."""
 
