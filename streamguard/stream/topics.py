@@ -28,8 +28,20 @@ class Topic(BaseModel):
     partitions: int
     cleanup: tuple[Literal["delete", "compact"], ...]
     retention_hours: int
+    max_bytes: int | None = None
+    """The largest batch of records that brokers take; None leaves that to the cluster, 1 MiB unless set."""
     written_by: tuple[str, ...]
     read_by: tuple[str, ...]
+
+    @property
+    def configs(self) -> dict[str, str]:
+        """What a cluster is told when the topic is created."""
+        configs = {
+            "cleanup.policy": ",".join(self.cleanup),
+            "retention.ms": str(self.retention_hours * 3_600_000),
+            "message.timestamp.type": "LogAppendTime",
+        }
+        return configs if self.max_bytes is None else {**configs, "max.message.bytes": str(self.max_bytes)}
 
 
 class Topics:
@@ -79,11 +91,7 @@ class Topics:
                     name=self.full(topic.name),
                     num_partitions=partitions or topic.partitions,
                     replication_factor=replication,
-                    topic_configs={
-                        "cleanup.policy": ",".join(topic.cleanup),
-                        "retention.ms": str(topic.retention_hours * 3_600_000),
-                        "message.timestamp.type": "LogAppendTime",
-                    },
+                    topic_configs=topic.configs,
                 )
                 for topic in missing
             ]

@@ -26,7 +26,7 @@ from streamguard.stream.hosting import HostedStage, run_worker
 TOPIC_LIMIT = 100_000
 """Bytes that the broker takes in one batch of the topic `also`: more than the producer puts together, so that it refuses
 single outputs only."""
-REFUSED_BYTES, OVERSIZED_BYTES = 150_000, 1_100_000
+REFUSED_BYTES, OVERSIZED_BYTES = 150_000, 2_200_000
 
 _LARGE = {"refused": b"x" * REFUSED_BYTES, "oversized": b"x" * OVERSIZED_BYTES}
 

@@ -14,6 +14,7 @@ from streamguard.events.outcome import Outcome, Response
 from streamguard.events.stages import Guarded
 from streamguard.intake.contract import Output, Received
 from streamguard.intake.errors import Diverged
+from streamguard.intake.settings import Settings
 from streamguard.stages.contract import Event, Out, Step
 from streamguard.stages.watch import Watch
 from streamguard.stream.flow import FLOW
@@ -173,3 +174,14 @@ def test_a_letter_keeps_a_record_without_a_value() -> None:
     letter = dead_letter(TOPICS, "lookup", record, "undecodable")
 
     assert (letter.key, letter.value) == (None, None)
+
+
+async def test_the_largest_record_that_brokers_take_fits_as_a_dead_letter_too() -> None:
+    record = received(b"{" * ((1 << 20) - 50), ("src", b"a/0/0/0"))
+    letter = dead_letter(TOPICS, "lookup", record, "undecodable")
+    size = len(letter.value or b"") + sum(len(name) + len(value) for name, value in letter.headers)
+    assert size > 1 << 20
+
+    most = int(TOPICS["dead-letters"].configs["max.message.bytes"])
+
+    assert size + 10_000 < min(most, Settings(brokers="", group="").max_request_size)
