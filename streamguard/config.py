@@ -21,13 +21,13 @@ CONFIG_FILE = "STREAMGUARD_CONFIG"
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class Kafka(Section):
     """How to reach Kafka and how a stage's consumer group behaves. Times in seconds."""
 
-    brokers: str = "127.0.0.1:9092"
+    brokers: str = Field(default="127.0.0.1:9092", min_length=1)
     prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
     """Put before every topic and group name."""
     session: float = Field(default=10.0, gt=0)
@@ -38,7 +38,7 @@ class Kafka(Section):
     """Records between what the broker has committed and what is delivered, a partition: what a kill can repeat at most."""
     key_queue: int = Field(default=64, ge=1)
     """Waiting records of one key before its partition pauses."""
-    fetch_wait: float = Field(default=0.5, gt=0)
+    fetch_wait: float = Field(default=0.5, gt=0, le=10)
     """How long a broker may hold a fetch while there are no records. Kafka answers as soon as there are some; the embedded
     broker does not, so it wants less."""
     deadline: float = Field(default=45.0, gt=0)
@@ -47,8 +47,8 @@ class Kafka(Section):
     """Without progress for this long a worker leaves, for its supervisor to start a fresh one."""
     dead_letters_per_minute: int = Field(default=100, ge=1)
     """More than this stops the worker: something is wrong with more than single records."""
-    grace: float = Field(default=5.0, ge=0)
-    """How long a worker told to stop may finish what it began."""
+    grace: float = Field(default=5.0, ge=0, le=10)
+    """How long a worker told to stop may finish what it began; it leaves after 15 s in all, whatever is left."""
 
 
 class ClickHouse(Section):
@@ -119,14 +119,15 @@ class Limits(Section):
 
     user_per_minute: int = Field(default=20, ge=1)
     ip_per_minute: int = Field(default=100, ge=1)
-    max_request_bytes: int = Field(default=262_144, ge=1024)
+    max_request_bytes: int = Field(default=262_144, ge=1024, le=900_000)
+    """Of a request as it came. What each stage adds to it must fit into the mebibyte that brokers take of a record."""
     max_messages: int = Field(default=100, ge=1)
     max_documents: int = Field(default=32, ge=0)
     max_characters: int = Field(default=100_000, ge=1)
     max_input_tokens: int = Field(default=16_000, ge=1)
     max_output_tokens: int = Field(default=1_024, ge=1)
-    seen_hours: float = Field(default=24.0, gt=0)
-    """For how long a request id is remembered."""
+    seen_hours: float = Field(default=24.0, gt=0, le=168)
+    """For how long a request id is remembered: at most as long as the admission journal is kept."""
 
 
 class Policy(Section):
@@ -136,12 +137,13 @@ class Policy(Section):
     default_prompt: str = "chat"
     """The template for requests that bring messages."""
     key_id: str = "dev"
-    key: SecretStr = SecretStr("streamguard-development-key")
+    key: SecretStr = Field(default=SecretStr("streamguard-development-key"), min_length=1)
     """Keys hashes, fences, canaries and signatures. Set your own in production."""
 
 
 class Cache(Section):
-    ttl_seconds: float = Field(default=3600.0, gt=0)
+    ttl_seconds: float = Field(default=3600.0, gt=0, le=604_800)
+    """How long an answer may serve others: at most as long as `cache-entries` keeps it."""
     max_entries: int = Field(default=100_000, ge=1)
     max_bytes: int = Field(default=256 << 20, ge=1)
 
@@ -201,6 +203,8 @@ class Config(BaseSettings):
         if len(names) != len(self.providers):
             raise ValueError("two providers have one name")
         for route, candidates in self.routes.items():
+            if not candidates:
+                raise ValueError(f"route {route!r} has no candidates, so no model could be asked")
             for candidate in candidates:
                 if candidate.provider not in names:
                     raise ValueError(
