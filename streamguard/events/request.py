@@ -93,7 +93,7 @@ class RequestHead(Record):
     actions: tuple[Id, ...] | None = None
     max_output_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
     stream: bool = False
-    deadline: Micros | None = None
+    deadline: Annotated[Micros, Field(lt=1 << 63)] | None = None
     """The point in time after which nobody waits for the answer any more."""
     consent: Consent = Consent()
     cache: CacheMode = "exact"

@@ -91,6 +91,7 @@ def test_errors_name_our_fields_and_none_of_the_senders_words() -> None:
         {"response_format": {"type": "text", "json_schema": {"schema": {}}}},
         {"lane": "fast"},
         {"deadline": -1},
+        {"deadline": 1 << 63},
         {"max_output_tokens": 0},
     ],
 )
