@@ -2,14 +2,20 @@
 
 from typing import Protocol
 
+from pydantic_core import to_json
+
 from streamguard.answers.structure import form_problem
 from streamguard.clock import Clock
 from streamguard.events.base import Record, carry
+from streamguard.events.reason import Reason
 from streamguard.events.stages import Ask, CacheEntry, CacheUse, Completion, Invocation, Reservation
 from streamguard.providers.answered import Answered
 from streamguard.providers.invoker import FormCheck
 from streamguard.stages.contract import Event, Out, Step
 from streamguard.stages.watch import Watch
+
+LONGEST_ANSWER = 400_000
+"""Bytes on the wire. With a longer one the completion would not fit into a record, and what it cost would be lost with it."""
 
 
 class Asker(Protocol):
@@ -51,9 +57,12 @@ class Invoke:
             check=(lambda text: form_problem(text, form)) if form is not None and form.type != "text" else None,
             stale=invocation.stale,
         )
+        text, failure = answered.text, answered.failure
+        if text is not None and _too_long(text):
+            text, failure = None, Reason.INVALID_OUTPUT
         made = [call for call in answered.calls if call.status != "skipped"]
         entry = watch.entry(
-            answered.failure or answered.source,
+            failure or answered.source,
             calls=len(made),
             retries=sum(call.kind == "retry" for call in made),
             fallbacks=sum(call.kind == "fallback" for call in made),
@@ -65,9 +74,9 @@ class Invoke:
             Completion,
             stale=None,
             trail=(*invocation.trail, entry),
-            output=answered.text,
+            output=text,
             source=answered.source,
-            failure=answered.failure,
+            failure=failure,
             degraded=answered.degraded,
             provider=answered.provider,
             model=answered.model,
@@ -79,3 +88,8 @@ class Invoke:
             cache=CacheUse(status="off" if head.cache == "off" else "miss"),
         )
         return [Out("completions", event.key, completion)]
+
+
+def _too_long(text: str) -> bool:
+    # a character takes at most six bytes in JSON, and hardly any answer is long enough to be worth the look
+    return len(text) > LONGEST_ANSWER // 6 and len(to_json(text)) > LONGEST_ANSWER
