@@ -168,6 +168,14 @@ class _Builder:
     def guard(self) -> _Built:
         config = self._config
         prompts = PromptBook.load(resource_dir("prompts"))
+        named = [one for one in prompts.templates if one.name == config.policy.default_prompt]
+        default = max(named, key=lambda one: one.version, default=None)
+        if default is None or default.user is not None:
+            takers = sorted({one.name for one in prompts.templates if one.user is None})
+            raise ConfigError(
+                f"policy.default_prompt: {config.policy.default_prompt!r} is no prompt that takes messages; "
+                f"there is {', '.join(takers)}"
+            )
         stage = Guard(
             chain=InputChain(self._check_policy()),
             prompts=prompts,

@@ -1,0 +1,26 @@
+"""What a worker refuses to start with."""
+
+from pathlib import Path
+
+import pytest
+
+from streamguard.app import Worker
+from streamguard.config import Config, Policy
+from streamguard.errors import ConfigError, InputError
+
+
+@pytest.mark.parametrize("name", ["nonesuch", "support"])
+def test_a_default_prompt_that_could_not_render_messages_is_refused(name: str, tmp_path: Path) -> None:
+    """Every request with messages would be refused as `unknown_prompt`."""
+    with pytest.raises(ConfigError, match=rf"policy.default_prompt: '{name}' is no prompt .* there is chat"):
+        Worker(Config(policy=Policy(default_prompt=name)), ["guard"]).run(tmp_path)
+
+
+def test_a_stage_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no stage 'gard'; there are admit, guard"):
+        Worker(Config(), ["gard"]).run(tmp_path)
+
+
+def test_without_a_route_no_model_could_be_asked(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="routes: there is none"):
+        Worker(Config(), ["invoke"]).run(tmp_path)
