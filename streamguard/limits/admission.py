@@ -6,6 +6,8 @@ when a decision was just made and when the journal is read back.
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import Literal
 
 from streamguard.config import Limits
@@ -96,7 +98,7 @@ class Admission:
         """Whether the user or the address has no request left; charges nothing."""
         if wait := self._users.wait_us(f"{tenant_id}/{user_id}", now_us):
             return Refused(Reason.RATE_LIMITED_USER, wait)
-        if client_ip and (wait := self._addresses.wait_us(f"{tenant_id}/{client_ip}", now_us)):
+        if client_ip and (wait := self._addresses.wait_us(f"{tenant_id}/{one_address(client_ip)}", now_us)):
             return Refused(Reason.RATE_LIMITED_IP, wait)
         return None
 
@@ -114,7 +116,7 @@ class Admission:
         if decision.action == "admit":
             self._users.charge(f"{entry.tenant_id}/{entry.user_id}", decision.at)
             if entry.client_ip:
-                self._addresses.charge(f"{entry.tenant_id}/{entry.client_ip}", decision.at)
+                self._addresses.charge(f"{entry.tenant_id}/{one_address(entry.client_ip)}", decision.at)
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -131,3 +133,13 @@ class Admission:
         limit = self.last_us - self._remember_us
         while self._seen and next(iter(self._seen.values())).at < limit:
             self._seen.popitem(last=False)
+
+
+@lru_cache(maxsize=4096)
+def one_address(text: str) -> str:
+    """The one way to write an address: IPv6 knows many, which would each have a rate of their own. What is none stays as it is."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    return str(getattr(address, "ipv4_mapped", None) or address)

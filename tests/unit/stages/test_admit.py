@@ -194,3 +194,18 @@ async def test_a_time_that_cannot_be_is_that_of_the_decision(at: int) -> None:
     assert isinstance(out.record, Admitted)
     assert out.record.received_at == out.record.decision.at == NOW
     assert out.record.trail[0].detail["waited_us"] == 0
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [("2001:db8::1", "2001:DB8:0:0:0:0:0:1", "2001:0db8::0001"), ("10.0.0.1", "::ffff:10.0.0.1", "::ffff:a00:1")],
+)
+async def test_an_address_has_one_rate_however_it_is_written(spellings: tuple[str, str, str]) -> None:
+    admit = stage(Limits(ip_per_minute=2))
+    for n, spelling in enumerate(spellings[:2]):
+        decided = decision(await ask(admit, n, request_id=f"r{n}", user_id=f"u{n}", client_ip=spelling))
+        assert decided.action == "admit"
+
+    over = decision(await ask(admit, 9, request_id="r9", user_id="u9", client_ip=spellings[2]))
+
+    assert over.reason is Reason.RATE_LIMITED_IP
