@@ -137,7 +137,7 @@ class Admission:
 
 @lru_cache(maxsize=4096)
 def one_address(text: str) -> str:
-    """The one way to write an address: IPv6 knows many, which would each have a rate of their own. What is none stays as it is."""
+    """The one way to write an address: IPv6 knows many, each with a rate of its own otherwise. What is none stays as it is."""
     try:
         address = ip_address(text)
     except ValueError:
