@@ -176,6 +176,11 @@ class _Builder:
                 f"policy.default_prompt: {config.policy.default_prompt!r} is no prompt that takes messages; "
                 f"there is {', '.join(takers)}"
             )
+        for template in prompts.templates:
+            if template.route not in config.routes:
+                raise ConfigError(
+                    f"routes: there is no {template.route!r}, which the prompt {template.name}/{template.version} names"
+                )
         stage = Guard(
             chain=InputChain(self._check_policy()),
             prompts=prompts,

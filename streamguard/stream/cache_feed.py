@@ -30,7 +30,7 @@ class CacheFeed:
         self._clock = clock
 
     async def __call__(self, ready: asyncio.Event, stop: asyncio.Event) -> None:
-        """Until `stop`. A broker that is away is waited for: an old cache only saves less."""
+        """Until `stop`. Once it runs, a broker that is away is waited for: an old cache only saves less."""
         self._reader = AIOKafkaConsumer(
             bootstrap_servers=self._brokers,
             enable_auto_commit=False,

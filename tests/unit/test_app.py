@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streamguard.app import Worker
-from streamguard.config import Config, Policy
+from streamguard.config import Candidate, Config, OpenAIProvider, Policy
 from streamguard.errors import ConfigError, InputError
 
 
@@ -24,3 +24,12 @@ def test_a_stage_that_does_not_exist_is_named(tmp_path: Path) -> None:
 def test_without_a_route_no_model_could_be_asked(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="routes: there is none"):
         Worker(Config(), ["invoke"]).run(tmp_path)
+
+
+def test_a_route_that_a_prompt_names_must_be_there(tmp_path: Path) -> None:
+    """Every request with that prompt would end as `providers_exhausted`."""
+    provider = OpenAIProvider(name="openai", base_url="http://127.0.0.1:1")
+    routes = {"default": (Candidate(provider="openai", model="gpt-4o"),)}
+
+    with pytest.raises(ConfigError, match="routes: there is no 'economy', which the prompt classify/1 names"):
+        Worker(Config(providers=(provider,), routes=routes), ["guard"]).run(tmp_path)
