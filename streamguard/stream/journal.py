@@ -115,7 +115,10 @@ class AdmissionJournal:
         )
 
     def void(self, topic: str, partition: int, offset: int, headers: Mapping[str, bytes]) -> bool:
-        """A journal entry that does not count: void by the rules, or written behind our marker by somebody else."""
+        """A journal entry that does not count: void by the rules, or written behind our marker by somebody else. And a
+        request that admit did not place: services write to `requests` too, and what they put into headers proves nothing."""
+        if topic == self._requests:
+            return "placed" not in headers
         if topic != self._topic:
             return False
         replay = self._owned.get(partition)
