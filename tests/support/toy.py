@@ -12,7 +12,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -77,6 +77,8 @@ class ToyStage:
 
     def __init__(self, topics: Topics, calls: Path) -> None:
         self._topics = topics
+        self.permit: Callable[[], Awaitable[None]] | None = None
+        """The intake's passage: a step asks for it before it pays, as invoke does."""
         # Written to at once and by one system call, so a kill leaves whole lines.
         self._calls = os.open(calls, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
@@ -87,6 +89,8 @@ class ToyStage:
         if topics.out in found:
             value = found[topics.out]
         else:
+            if self.permit is not None:
+                await self.permit()
             os.write(self._calls, f"{record.src} {time.time_ns() // 1000}\n".encode())
             await asyncio.sleep(asked.seconds)
             value = orjson.dumps({"id": asked.id, "drawn": secrets.token_hex(8)})
@@ -127,7 +131,7 @@ def main(told: str) -> int:
     topics = settings.topics
 
     def intake(step: StepFunction) -> Intake:
-        return Intake(
+        built = Intake(
             Settings(
                 brokers=settings.brokers,
                 group=settings.group,
@@ -148,6 +152,8 @@ def main(told: str) -> int:
             bury=stage.bury,
             pipelined=settings.pipelined,
         )
+        stage.permit = built.passage
+        return built
 
     hosted = HostedStage("toy", intake, stage.step)
     return run_worker(settings.group, [hosted], datadir=settings.directory / f"faust-{settings.name}")
