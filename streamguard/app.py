@@ -95,8 +95,9 @@ class Worker:
         topics = Topics.load(self.config.kafka.prefix)
         hosted: list[HostedStage] = []
         background: list[Background] = []
+        builder = _Builder(self.config, topics, self.clock)
         for name in self.stages:
-            built = getattr(_Builder(self.config, topics, self.clock), name)()
+            built = getattr(builder, name)()
             hosted.append(self._host(FLOW[name], topics, built))
             background += built.background
         return run_worker(self.name, hosted, datadir=datadir, background=background, on_start=self._serve_metrics)
