@@ -1,10 +1,10 @@
 """What settle books from an outcome, and admit's journal."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from streamguard.events.base import Micros, Record
+from streamguard.events.base import OPEN, Micros, Record
 from streamguard.events.outcome import Status
-from streamguard.events.reason import Reason
+from streamguard.events.reason import ReasonCode
 from streamguard.events.request import CacheMode, Lane
 from streamguard.events.stages import CacheUse, Decision, Degraded
 from streamguard.events.trail import TrailEntry, Verdict
@@ -21,12 +21,12 @@ class Telemetry(Record):
     conversation_id: str | None = None
     session_id: str | None = None
     feature: str
-    lane: Lane
+    lane: Annotated[Lane, OPEN]
     trace_id: str | None = None
     received_at: Micros
     ended_at: Micros
     status: Status
-    reason: Reason | None = None
+    reason: ReasonCode | None = None
     degraded: Degraded | None = None
     source: str
     prompt_name: str | None = None
@@ -41,7 +41,7 @@ class Telemetry(Record):
     cost_nusd: int | None = None
     price_version: str | None = None
     cache: CacheUse
-    cache_mode: CacheMode
+    cache_mode: Annotated[CacheMode, OPEN]
     stream: bool = False
     trail: tuple[TrailEntry, ...] = ()
     verdicts: tuple[Verdict, ...] = ()

@@ -5,9 +5,9 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from streamguard.events.base import Micros, Record
-from streamguard.events.reason import Reason
+from streamguard.events.reason import ReasonCode
 from streamguard.events.request import Message, RequestHead
-from streamguard.events.stages import CacheUse, Degraded, PromptUsed, Reservation
+from streamguard.events.stages import AnswerSource, CacheUse, Degraded, PromptUsed, Reservation
 from streamguard.events.trail import TrailEntry, Verdict
 from streamguard.events.usage import Call, Usage
 
@@ -41,7 +41,7 @@ class Ended(Record):
     """What an outcome and its response share."""
 
     status: Status
-    reason: Reason | None = None
+    reason: ReasonCode | None = None
     retry_after_us: Micros | None = None
     degraded: Degraded | None = None
     parsed: JsonValue = None
@@ -80,7 +80,7 @@ class Outcome(Ended):
     prompt: PromptUsed | None = None
     messages: tuple[Message, ...] = ()
     output: str | None = None
-    source: Literal["model", "cache", "stale_cache", "static", "none"] = "none"
+    source: AnswerSource = "none"
     finish_reason: str | None = None
     trail: tuple[TrailEntry, ...] = ()
     calls: tuple[Call, ...] = ()

@@ -1,6 +1,9 @@
 """Why a request ended as it did. The codes are stable: consumers may branch on them."""
 
 from enum import StrEnum
+from typing import Annotated
+
+from streamguard.events.base import OPEN
 
 
 class Reason(StrEnum):
@@ -31,3 +34,7 @@ class Reason(StrEnum):
     LOW_CONFIDENCE = "low_confidence"  # verify: a person should look
     HIGH_URGENCY = "high_urgency"  # verify: a person should look now
     INTERNAL = "internal"  # any stage: our fault; the event is in the dead letters
+
+
+ReasonCode = Annotated[Reason, OPEN]
+"""A reason as records hold it: one of a later release is kept as it is."""

@@ -1,10 +1,10 @@
 """What a service asks for."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, field_validator, model_validator
 
-from streamguard.events.base import Micros, Record
+from streamguard.events.base import OPEN, Micros, Record
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/+=-]*$")]
 """An identifier: letters, digits and `._:@/+=-`, at most 128 of them. It may appear in keys, logs and tables."""
@@ -79,7 +79,13 @@ class Consent(Record):
 
 
 class RequestHead(Record):
-    """Everything about a request but its text: what later stages carry along."""
+    """Everything about a request but its text: what later stages carry along.
+
+    A field that is added here is named in `ADDED` too: else an older guard cannot tell it from text, and drops it.
+    """
+
+    ADDED: ClassVar[tuple[str, ...]] = ()
+    """Fields that came after the first release of this major version."""
 
     request_id: Id
     tenant_id: TenantId
@@ -88,7 +94,7 @@ class RequestHead(Record):
     session_id: Id | None = None
     feature: Id = "default"
     client_ip: Annotated[str, StringConstraints(max_length=45, pattern=r"^[0-9A-Fa-f:.]+$")] | None = None
-    lane: Lane = "interactive"
+    lane: Annotated[Lane, OPEN] = "interactive"
     response_format: ResponseFormat | None = None
     actions: tuple[Id, ...] | None = None
     max_output_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
@@ -96,7 +102,7 @@ class RequestHead(Record):
     deadline: Annotated[Micros, Field(lt=1 << 63)] | None = None
     """The point in time after which nobody waits for the answer any more."""
     consent: Consent = Consent()
-    cache: CacheMode = "exact"
+    cache: Annotated[CacheMode, OPEN] = "exact"
     metadata: dict[str, str] = Field(default_factory=dict, max_length=16)
 
     @property
@@ -106,8 +112,14 @@ class RequestHead(Record):
 
 
 class Request(RequestHead):
-    """One request of a service: either `messages` or `prompt`, with optional documents as `context`."""
+    """One request of a service: either `messages` or `prompt`, with optional documents as `context`.
 
+    What is asked for is not open: a worker cannot do what it does not know. Services may use new values once all workers
+    know them; before, such a request is a dead letter.
+    """
+
+    lane: Lane = "interactive"
+    cache: CacheMode = "exact"
     messages: tuple[Message, ...] | None = Field(default=None, min_length=1)
     prompt: PromptRef | None = None
     context: tuple[Document, ...] = ()

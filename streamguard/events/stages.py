@@ -1,11 +1,11 @@
 """The records between the stages, in the order of the flow. Each carries the whole story so far in `trail`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from streamguard.events.base import Micros, Record
-from streamguard.events.reason import Reason
+from streamguard.events.base import OPEN, Micros, Record, unknown
+from streamguard.events.reason import ReasonCode
 from streamguard.events.request import Message, Request, RequestHead, ResponseFormat
 from streamguard.events.trail import TrailEntry, Verdict
 from streamguard.events.usage import Call, Usage
@@ -27,7 +27,7 @@ class Decision(Record):
     """
 
     action: Literal["admit", "refuse"]
-    reason: Reason | None = None
+    reason: ReasonCode | None = None
     retry_after_us: Micros | None = None
     at: Micros
     partition: int
@@ -54,6 +54,14 @@ class Admitted(Record):
     received_at: Micros
     decision: Decision
     trail: tuple[TrailEntry, ...] = ()
+    head_fields: tuple[str, ...] | None = None
+    """`RequestHead.ADDED` as the admit that wrote this knows it: these fields of the request are no text."""
+
+    def head(self) -> RequestHead:
+        """The request without its text, with those fields that only the admit that wrote this knew."""
+        newer = {name: value for name, value in unknown(self.request).items() if name in (self.head_fields or ())}
+        head = self.request.head()
+        return head.model_copy(update=newer) if newer else head
 
 
 class Placeholder(Record):
@@ -103,7 +111,7 @@ class Guarded(Carried):
 class CacheUse(Record):
     """How the cache took part. `saved_nusd` is what the entry's answer had cost, None where that is unknown."""
 
-    status: Literal["miss", "exact", "semantic", "off"]
+    status: Annotated[Literal["miss", "exact", "semantic", "off"], OPEN]
     similarity: float | None = None
     saved_nusd: int | None = None
 
@@ -131,15 +139,16 @@ class Invocation(Guarded):
     stale: CacheEntry | None = None
 
 
-Degraded = Literal["fallback", "stale_cache", "static"]
+Degraded = Annotated[Literal["fallback", "stale_cache", "static"], OPEN]
+AnswerSource = Annotated[Literal["model", "cache", "stale_cache", "static", "none"], OPEN]
 
 
 class Completion(Guarded):
     """Topic `completions`: an answer as it came from a model, the cache or the static text; or why there is none."""
 
     output: str | None = None
-    source: Literal["model", "cache", "stale_cache", "static", "none"]
-    failure: Reason | None = None
+    source: AnswerSource
+    failure: ReasonCode | None = None
     degraded: Degraded | None = None
     provider: str | None = None
     model: str | None = None

@@ -1,12 +1,12 @@
 """What happened to a request, stage by stage, in codes and numbers."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from streamguard.events.base import Micros, Record
+from streamguard.events.base import OPEN, Micros, Record
 
-StageName = Literal["admit", "guard", "lookup", "invoke", "verify", "settle"]
+StageName = Annotated[Literal["admit", "guard", "lookup", "invoke", "verify", "settle"], OPEN]
 Detail = int | float | bool | str
 
 
@@ -35,8 +35,8 @@ class Verdict(Record):
     """
 
     check: str
-    direction: Literal["input", "output"] = "input"
-    action: Literal["pass", "flag", "transform", "escalate", "block"]
+    direction: Annotated[Literal["input", "output"], OPEN] = "input"
+    action: Annotated[Literal["pass", "flag", "transform", "escalate", "block"], OPEN]
     code: str = ""
     spans: tuple[Span, ...] = ()
     score: float | None = None

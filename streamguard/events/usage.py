@@ -1,10 +1,10 @@
 """Tokens, calls and what they cost."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from streamguard.events.base import Micros, Record
+from streamguard.events.base import OPEN, Micros, Record
 
 
 class Usage(Record):
@@ -35,8 +35,8 @@ class Call(Record):
     call_id: str
     provider: str
     model: str
-    kind: Literal["first", "retry", "fallback", "reask"]
-    status: Literal["ok", "error", "skipped"]
+    kind: Annotated[Literal["first", "retry", "fallback", "reask"], OPEN]
+    status: Annotated[Literal["ok", "error", "skipped"], OPEN]
     error: str | None = None
     http_status: int | None = None
     started_at: Micros

@@ -14,7 +14,7 @@ from streamguard.errors import StreamguardError
 from streamguard.events.base import Record
 from streamguard.events.booked import JournalEntry
 from streamguard.events.reason import Reason
-from streamguard.events.request import Message, Request
+from streamguard.events.request import Message, Request, RequestHead
 from streamguard.events.stages import Admitted, Decision, Reservation
 from streamguard.limits.admission import Admission
 from streamguard.stages.contract import Event, Out, Step
@@ -165,6 +165,7 @@ class Admit:
             received_at=received_at,
             decision=decision,
             trail=(watch.entry(decision.reason or decision.action, waited_us=max(0, watch.started_at - received_at)),),
+            head_fields=RequestHead.ADDED or None,
         )
         return [
             Out("admission-journal", request.tenant_id, entry),

@@ -9,6 +9,7 @@ from pydantic_core import to_json
 from streamguard.answers.provenance import Signer
 from streamguard.checks.placeholders import put_back
 from streamguard.clock import Clock
+from streamguard.events.base import unknown
 from streamguard.events.outcome import Outcome, Response, Status, Timings
 from streamguard.events.reason import Reason
 from streamguard.events.request import Message, RequestHead
@@ -42,7 +43,8 @@ class Ending:
         """End a request that did not come past guard. `messages` are what the checks left of its text, if they ran."""
         return self._end(
             key,
-            head=admitted.request.head(),
+            head=admitted.head(),
+            newer=unknown(admitted, Outcome),
             run=admitted.run,
             received_at=admitted.received_at,
             trail=(*admitted.trail, entry),
@@ -108,6 +110,7 @@ class Ending:
         output: str | None = None,
         parsed: JsonValue = None,
         placeholders: Placeholders = (),
+        newer: Mapping[str, Any],
         **fields: Any,
     ) -> Step:
         ended_at = max(received_at, self._clock.now_us())
@@ -124,6 +127,7 @@ class Ending:
             model=fields.get("model"),
         )
         outcome = Outcome(
+            **newer,
             head=head,
             run=run,
             received_at=received_at,
@@ -199,6 +203,7 @@ def _carried(record: Carried, entry: TrailEntry, verdicts: tuple[Verdict, ...]) 
         "received_at": record.received_at,
         "trail": (*record.trail, entry),
         "verdicts": verdicts,
+        "newer": unknown(record, Outcome),
     }
     if isinstance(record, Guarded):
         fields |= {

@@ -15,7 +15,7 @@ from streamguard.checks.tokens import count_message_tokens
 from streamguard.clock import Clock
 from streamguard.config import Candidate
 from streamguard.errors import StreamguardError
-from streamguard.events.base import Record
+from streamguard.events.base import Record, unknown
 from streamguard.events.outcome import Outcome
 from streamguard.events.reason import Reason
 from streamguard.events.request import CacheMode, Document, Message, Request
@@ -174,8 +174,9 @@ class Guard:
             canary=rendered.canary,
             static_text=None if asks_for_json else template.static_text,
         )
-        head = request.head()
+        head = admitted.head()
         return Guarded(
+            **unknown(admitted, Guarded),
             head=head.model_copy(update={"cache": _less_shared(head.cache, template.cache)}),
             run=admitted.run,
             received_at=admitted.received_at,

@@ -27,7 +27,8 @@ class Settle:
         outcome = event.record
         settled_at = found.trail[-1].started_at if isinstance(found, Telemetry) else watch.started_at
         telemetry = found if isinstance(found, Telemetry) else self._telemetry(event, watch)
-        _count(outcome)
+        if telemetry is not found:  # booked by an earlier run: it was counted then
+            _count(outcome)
         outputs = [
             Out("telemetry", event.key, telemetry),
             Out("settlements", outcome.head.tenant_id, _settlement(outcome, settled_at)),
