@@ -1,4 +1,7 @@
-"""The aiokafka clients of an intake, and what they do not say in public: the one place that touches their inside."""
+"""The aiokafka clients of an intake, and what they do not say in public.
+
+Only this file, `refusals.py` and `damage.py` touch their inside.
+"""
 
 import asyncio
 import logging
@@ -10,22 +13,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import ConnectionGroup
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import (
-    KafkaConnectionError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    PolicyViolationError,
-    RecordListTooLargeError,
-)
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from streamguard.intake.contract import Received
+from streamguard.intake.refusals import Fate, fate, mend_refusals
 from streamguard.intake.settings import Settings
 
 log = logging.getLogger(__name__)
-
-REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, PolicyViolationError)
-"""Kafka will never take this record; others it will. Any other error that is not retriable concerns the whole worker."""
-
 
 _TURNS = 8
 """Turns of the event loop in which a task that waits in `getmany` has woken and taken what there is."""
@@ -114,7 +108,7 @@ def make_admin(settings: Settings) -> AIOKafkaAdminClient:
 
 def make_producer(settings: Settings) -> AIOKafkaProducer:
     """Idempotent, all replicas, no linger: batches form by themselves under load."""
-    return AIOKafkaProducer(
+    producer = AIOKafkaProducer(
         bootstrap_servers=settings.brokers,
         acks="all",
         enable_idempotence=True,
@@ -125,6 +119,8 @@ def make_producer(settings: Settings) -> AIOKafkaProducer:
         metadata_max_age_ms=30_000,
         **dict(settings.client),
     )
+    mend_refusals(producer)
+    return producer
 
 
 def generation(consumer: AIOKafkaConsumer) -> int:
@@ -239,4 +235,4 @@ def received(record: "ConsumerRecord[bytes | None, bytes | None]") -> Received:
 
 def is_retriable(error: BaseException) -> bool:
     """Whether an error speaks of Kafka or the network, not of the record."""
-    return isinstance(error, ConnectionError) or (isinstance(error, KafkaError) and error.retriable)
+    return fate(error) is Fate.PASSES

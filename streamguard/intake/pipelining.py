@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from aiokafka.structs import RecordMetadata
 
-from streamguard.intake.clients import REFUSALS
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Received
 from streamguard.intake.deciding import Decider, Decision, Overtaken
@@ -16,6 +15,7 @@ from streamguard.intake.existing import Plan
 from streamguard.intake.outlet import Fenced
 from streamguard.intake.partition import InputPartition
 from streamguard.intake.publishing import Handed, Publisher, Stored
+from streamguard.intake.refusals import REFUSALS
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
-from streamguard.intake.clients import REFUSALS
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Output, Received
 from streamguard.intake.deciding import Decider, Decision, Interrupted, Overtaken
@@ -16,6 +15,7 @@ from streamguard.intake.existing import Existing, Plan, plan
 from streamguard.intake.marks import Place
 from streamguard.intake.outlet import Fenced, Outlet
 from streamguard.intake.partition import InputPartition
+from streamguard.intake.refusals import REFUSALS
 
 Headers = tuple[tuple[str, bytes], ...]
 Stored = tuple[Output, RecordMetadata]
