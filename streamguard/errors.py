@@ -1,7 +1,8 @@
 """The errors of streamguard that more than one room knows.
 
 StreamguardError
-├── ConfigError            the configuration is wrong; names the key and what would be right
+├── Refusal                an operator must change something first; starting again cannot help
+│   └── ConfigError        the configuration is wrong; names the key and what would be right
 ├── InputError             a command was given something it cannot use; one line, exit status 2
 ├── InvalidRecord          bytes that are no valid record of their topic
 └── ProviderError          a call to a model failed (its kinds: streamguard.providers.errors)
@@ -14,7 +15,18 @@ class StreamguardError(Exception):
     """Base of everything streamguard raises on purpose."""
 
 
-class ConfigError(StreamguardError):
+class Refusal(StreamguardError):
+    """A process does not start, or does not go on, until an operator has changed something. The message says what.
+
+    It ends with `EXIT_REFUSED`, and its supervisor does not start it again.
+    """
+
+
+EXIT_REFUSED = 2
+"""The exit status of what starting again cannot help; also that of a command that was given something wrong."""
+
+
+class ConfigError(Refusal):
     """The configuration is wrong. The message names the key, what it holds and what would be right."""
 
 

@@ -1,4 +1,5 @@
-"""A supervisor of child processes: restarts what fails, with growing pauses, and says so when it gives up.
+"""A supervisor of child processes: restarts what fails, with growing pauses, and says so when it gives up. What ends with
+status 2 refused to run (`streamguard.errors.Refusal`): that is given up at once.
 
 It leaves nothing running: children are told to stop, then killed with all of their process group, and the kernel kills
 them when the supervisor itself is killed.
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamguard.clock import Clock, SystemClock
-from streamguard.errors import StreamguardError
+from streamguard.errors import EXIT_REFUSED, StreamguardError
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 class GaveUp(StreamguardError):
-    """A process failed too often, or cannot be started at all. The message names it, its status and how often."""
+    """A process failed too often, refused to run, or cannot be started at all. The message names it, its status and how
+    often; `status` is what a supervising command ends with because of it."""
+
+    def __init__(self, message: str, status: int = 1) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,11 @@ class Supervisor:
             status = await self._once(command)
             if status == 0 or command.name in self._stopping:
                 return
+            if status == EXIT_REFUSED:
+                raise GaveUp(
+                    f"process {command.name} refused to run, with status {status}; its own last line says what to change",
+                    EXIT_REFUSED,
+                )
             pause = restarts.pause_after(self._clock.monotonic())
             if pause is None:
                 raise GaveUp(
@@ -189,8 +200,8 @@ def supervise(
 ) -> int:
     """Keep `commands` running until SIGTERM or SIGINT; blocks, and returns the exit status.
 
-    0 when it was told to stop or all of them ended well; 1, after one line of the log, when one was given up: the others
-    are stopped then. A second signal kills what has not stopped yet.
+    0 when it was told to stop or all of them ended well. When one was given up, the others are stopped in order, and it is
+    1, or 2 for one that refused to run, after one line of the log. A second signal kills what has not stopped yet.
     """
     return asyncio.run(_supervise(commands, policy, grace, on_start))
 
@@ -219,7 +230,7 @@ async def _supervise(
             work.result()
     except GaveUp as error:
         log.critical("%s", error)
-        return 1
+        return error.status
     finally:
         await supervisor.stop()
         signalled.cancel()

@@ -12,8 +12,8 @@ import logging
 import os
 import threading
 import traceback
-from collections.abc import Awaitable, Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from faust.app.base import BootStrategy
 from faust.types import ChannelT
 from mode import Service
 
-from streamguard.errors import StreamguardError
+from streamguard.errors import EXIT_REFUSED, Refusal, StreamguardError
 from streamguard.intake.contract import StepFunction
 from streamguard.stream.batches import Answers, Batches, Question
 
@@ -71,12 +71,14 @@ def run_worker(
     *,
     datadir: Path,
     background: Sequence[Background] = (),
+    before: Callable[[], Coroutine[None, None, None]] | None = None,
     on_start: Callable[[], None] | None = None,
     stop_seconds: float = STOP_SECONDS,
 ) -> int:
-    """Run the stages until SIGTERM or SIGINT; blocks, and returns the exit status: 0, or 1 when something failed.
+    """Run the stages until SIGTERM or SIGINT; blocks, and returns the exit status: 0, 1 when something failed, or 2 when
+    that was a `Refusal`.
 
-    Starts `background` first, waits until all of it is ready, then calls `on_start` and starts the intakes. The first
+    Awaits `before`, starts `background`, waits until all of it is ready, then calls `on_start` and starts the intakes. The first
     intake or background task that raises stops the others; one line of the log says which it was and why. A stop that
     takes longer than `stop_seconds` ends the process at once with status 70. `datadir` is Faust's directory for files.
     """
@@ -84,16 +86,16 @@ def run_worker(
         logging.getLogger(library).setLevel(logging.WARNING)  # at INFO every service tells that it starts and stops
     course = _Course(stop_seconds)
     with course.watched(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(name, stages, datadir, background, on_start, course))
-    return EXIT_FAILED if course.failed else 0
+        runner.run(_serve(name, stages, datadir, background, before, on_start, course))
+    return course.status
 
 
 class _Course:
-    """How the worker stands: `stop` asks everything to end, `failed` tells that no person asked for it."""
+    """How the worker stands: `stop` asks everything to end, `status` is not 0 when no person asked for it."""
 
     def __init__(self, stop_seconds: float) -> None:
         self.stop = asyncio.Event()
-        self.failed = False
+        self.status = 0
         self._limit = threading.Timer(stop_seconds, _leave, (stop_seconds,))
         self._limit.daemon = True
 
@@ -103,10 +105,10 @@ class _Course:
             self.stop.set()
             self._limit.start()
 
-    def fail(self, part: str, reason: str) -> None:
-        if not self.failed:  # what fails afterwards is a consequence of the first
-            log.critical("the worker stops because of its %s: %s", part, reason)
-        self.failed = True
+    def fail(self, part: str, error: Exception) -> None:
+        if not self.status:  # what fails afterwards is a consequence of the first
+            self.status = EXIT_REFUSED if isinstance(error, Refusal) else EXIT_FAILED
+            log.critical("the worker stops because of its %s: %s", part, describe(error))
         self.end()
 
     @contextmanager
@@ -174,7 +176,7 @@ class _Part(Service):
         try:
             await self._work()
         except Exception as error:  # noqa: BLE001 - whatever it is, it ends the worker, and it is told here alone
-            self._course.fail(self._name, describe(error))
+            self._course.fail(self._name, error)
         finally:
             self.ended.set()
 
@@ -184,6 +186,7 @@ async def _serve(
     stages: Sequence[HostedStage],
     datadir: Path,
     background: Sequence[Background],
+    before: Callable[[], Coroutine[None, None, None]] | None,
     on_start: Callable[[], None] | None,
     course: _Course,
 ) -> None:
@@ -206,9 +209,12 @@ async def _serve(
 
     try:
         await worker.start()
+        if before is not None:
+            await _until(before(), course.stop)
         ready = [asyncio.Event() for _ in background]
-        for task, event in zip(background, ready, strict=True):
-            await begin("background", partial(_background, task, event, course.stop))
+        if not course.stop.is_set():
+            for task, event in zip(background, ready, strict=True):
+                await begin("background", partial(_background, task, event, course.stop))
         if await _all(ready + listening, unless=course.stop):
             if on_start:
                 on_start()
@@ -218,7 +224,7 @@ async def _serve(
         for part in parts:
             await part.ended.wait()  # the agents still run, so that what is in flight may end in order
     except Exception as error:  # noqa: BLE001 - a worker that cannot start says so like one that fails later
-        course.fail("start", describe(error))
+        course.fail("start", error)
     finally:
         course.end()
         await worker.stop()
@@ -234,6 +240,18 @@ async def _stage(stage: HostedStage, step: StepFunction, stop: asyncio.Event) ->
     await stage.intake(step).run(stop)
     if not stop.is_set():
         raise StreamguardError("its intake ended without having been told to")
+
+
+async def _until(work: Coroutine[None, None, None], stop: asyncio.Event) -> None:
+    """Do the work, or as much of it as there is time for until `stop`. Raises what it raises."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if working.done():
+        return working.result()
+    working.cancel()
+    with suppress(asyncio.CancelledError):
+        await working
 
 
 async def _all(events: Sequence[asyncio.Event], *, unless: asyncio.Event) -> bool:

@@ -96,6 +96,25 @@ def test_what_ends_by_itself_ends_the_worker_with_one_line_without_user_text(
     assert SECRET not in log
 
 
+def test_a_refusal_ends_it_with_a_status_of_its_own_before_the_background_begins(start: Start) -> None:
+    worker = start("refuses")
+    out, log = worker.communicate(timeout=10)
+    assert "background" not in out
+    assert worker.returncode == 2
+    assert log.splitlines() == [
+        "CRITICAL streamguard.stream.hosting the worker stops because of its start: Refusal: topics are missing"
+    ]
+
+
+def test_a_signal_ends_it_while_it_still_looks_at_what_must_be_there(start: Start) -> None:
+    worker = start("looks-for-ever")
+    read_until(worker, "looking")
+    worker.terminate()
+    out, log = worker.communicate(timeout=10)
+    assert "background" not in out
+    assert (worker.returncode, log) == (0, "")
+
+
 def test_a_signal_before_the_background_is_ready_ends_it_too(start: Start) -> None:
     worker = start("unready-until-stopped")
     read_until(worker, "background")

@@ -59,6 +59,17 @@ async def test_it_gives_up_naming_the_process_its_status_and_how_often() -> None
     assert supervisor.pids == {}
 
 
+async def test_what_refused_to_run_is_given_up_at_once() -> None:
+    supervisor = Supervisor(clock=FakeClock())
+    supervisor.add(shell("refuses", "exit 2"))
+    with pytest.raises(
+        GaveUp, match="process refuses refused to run, with status 2; its own last line says"
+    ) as gave_up:
+        await supervisor.wait()
+    assert gave_up.value.status == 2
+    await supervisor.stop()
+
+
 async def test_a_command_that_does_not_exist_is_given_up_at_once() -> None:
     supervisor = Supervisor()
     supervisor.add(Command("absent", ["/nowhere/at/all"]))
@@ -144,6 +155,20 @@ def test_supervise_ends_with_a_status_and_one_line_when_it_gives_up(caplog: pyte
     assert status == 1
     assert [entry.getMessage() for entry in caplog.records] == [
         "process broken ended with signal SIGKILL, the last of 2 failures within 60 s: giving up"
+    ]
+
+
+def test_when_one_refuses_to_run_the_others_end_in_order_and_its_status_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    said, begun = tmp_path / "said", tmp_path / "begun"
+    steady = shell("steady", f"trap 'echo bye > {said}; exit 0' TERM; touch {begun}; sleep 60 & wait")
+    refuses = shell("refuses", f"until test -e {begun}; do sleep 0.01; done; exit 2")
+    assert supervise([steady, refuses]) == 2
+    assert said.read_text() == "bye\n"
+    assert [entry.getMessage() for entry in caplog.records] == [
+        "process refuses refused to run, with status 2; its own last line says what to change"
     ]
 
 

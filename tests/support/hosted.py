@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from streamguard.errors import StreamguardError
+from streamguard.errors import Refusal, StreamguardError
 from streamguard.intake.contract import Output, Received, StepFunction
 from streamguard.stream.hosting import HostedStage, Runs, run_worker
 
@@ -69,6 +69,14 @@ def record(offset: int, value: bytes) -> Received:
     return Received("t", 0, offset, 0, b"k", value)
 
 
+async def before(behaviour: str) -> None:
+    if behaviour == "refuses":
+        raise Refusal("topics are missing")
+    if behaviour == "looks-for-ever":
+        print("looking", flush=True)
+        await asyncio.sleep(60)
+
+
 async def background(behaviour: str, ready: asyncio.Event, stop: asyncio.Event) -> None:
     print("background", flush=True)
     if behaviour == "never-ready":
@@ -96,6 +104,7 @@ def main(behaviour: str, directory: str) -> int:
         stages,
         datadir=Path(directory),
         background=[partial(background, behaviour)],
+        before=partial(before, behaviour),
         on_start=lambda: print("started", flush=True),
         stop_seconds=1.0,
     )
