@@ -39,7 +39,8 @@ class Line:
     """Use as an async context manager: entered, it is ready; left, nothing of it runs.
 
     `workers` names the stages of each worker process, by its name; a killed one is started again. `settings` come over the
-    demo's, section by section. `embedded` tells which broker it is.
+    demo's, section by section. `embedded` tells which broker it is. `releases` are the trees of workers that run another
+    release than ours (`tests.support.releases`), by worker; `schema` is what requests are said to be.
     """
 
     def __init__(
@@ -51,11 +52,15 @@ class Line:
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         workers: Mapping[str, Sequence[str]] | None = None,
         embedded: bool = False,
+        releases: Mapping[str, Path] | None = None,
+        schema: str = "streamguard.request/1",
     ) -> None:
         self.topics = Topics.load(prefix)
         self._embedded = embedded
         self._brokers, self._directory = brokers, directory
         self._settings = settings or {}
+        self._releases = dict(releases or {})
+        self._schema = schema
         self._workers = workers or {"worker": tuple(FLOW)}
         self._supervisor = Supervisor(policy=RestartPolicy(first_pause=0.1, longest_pause=0.1, failures=100))
         self._producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", enable_idempotence=True)
@@ -112,7 +117,7 @@ class Line:
     async def send(self, request: Mapping[str, Any]) -> None:
         """Returns when the broker has it."""
         key = str(request["tenant_id"]).encode()
-        headers = [("schema", b"streamguard.request/1")]
+        headers = [("schema", self._schema.encode())]
         await self._producer.send_and_wait(
             self.topics.full("requests"), orjson.dumps(request), key=key, headers=headers
         )
@@ -174,8 +179,11 @@ class Line:
         return self._directory / "streamguard.toml"
 
     def _command(self, name: str, *arguments: str) -> Command:
-        program = [sys.executable, "-m", "streamguard", *arguments]
-        return Command(name, program, environment=plain_environment(), output=self.log(name))
+        environment = plain_environment()
+        if (tree := self._releases.get(name)) is not None:
+            environment["PYTHONPATH"] = str(tree)
+        program = [sys.executable, "-P", "-m", "streamguard", *arguments]  # -P: not what happens to lie around here
+        return Command(name, program, environment=environment, output=self.log(name))
 
     async def _listening(self, process: str) -> str:
         async with asyncio.timeout(SECONDS):
