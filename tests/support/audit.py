@@ -2,10 +2,12 @@
 
 import asyncio
 import time
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -43,15 +45,13 @@ class Commit:
     seen_ms: int
 
 
-async def read_all(brokers: str, topics: Sequence[str]) -> dict[str, list[Entry]]:
-    """Every record of the topics, in order of their partitions and offsets."""
+async def read_each(brokers: str, topics: Sequence[str]) -> AsyncGenerator[Entry]:
+    """Every record of the topics, topic by topic; within a partition in order. Only what a fetch brings is held."""
     numbers = await _partitions(brokers, topics)
     consumer = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
-    entries: dict[str, list[Entry]] = {}
     try:
         for topic in topics:
-            entries[topic] = []
             places = [TopicPartition(topic, number) for number in numbers[topic]]
             consumer.assign(places)
             ends = await consumer.end_offsets(places)
@@ -59,13 +59,19 @@ async def read_all(brokers: str, topics: Sequence[str]) -> dict[str, list[Entry]
                 await consumer.seek_to_beginning(place)
             while any([await consumer.position(place) < ends[place] for place in places]):
                 for place, records in (await consumer.getmany(timeout_ms=500)).items():
-                    entries[topic] += [
-                        Entry(Place(*place), one.offset, one.timestamp, one.key, one.value, dict(one.headers))
-                        for one in records
-                    ]
-            entries[topic].sort(key=lambda entry: (entry.place, entry.offset))
+                    for one in records:
+                        yield Entry(Place(*place), one.offset, one.timestamp, one.key, one.value, dict(one.headers))
     finally:
         await consumer.stop()
+
+
+async def read_all(brokers: str, topics: Sequence[str]) -> dict[str, list[Entry]]:
+    """Every record of the topics, in order of their partitions and offsets."""
+    entries: dict[str, list[Entry]] = {topic: [] for topic in topics}
+    async for entry in read_each(brokers, topics):
+        entries[entry.place.topic].append(entry)
+    for found in entries.values():
+        found.sort(key=lambda entry: (entry.place, entry.offset))
     return entries
 
 
@@ -80,10 +86,15 @@ async def _partitions(brokers: str, topics: Iterable[str]) -> dict[str, list[int
 
 
 class CommitLog:
-    """Looks at a group's commits again and again while the test goes on, for the audit afterwards."""
+    """Looks at the commits of groups again and again while the test goes on, for the audit afterwards.
 
-    def __init__(self, brokers: str, group: str) -> None:
-        self._brokers, self._group = brokers, group
+    A topic is read by one of the groups alone. `seen` holds what changed from one look to the next: seen first, a commit
+    proves most.
+    """
+
+    def __init__(self, brokers: str, *groups: str) -> None:
+        self._brokers, self._groups = brokers, groups
+        self._last: dict[Place, tuple[int, str | None]] = {}
         self.seen: list[Commit] = []
 
     async def run(self, every: float = 0.1) -> None:
@@ -100,12 +111,18 @@ class CommitLog:
 
     async def look(self, admin: AIOKafkaAdminClient) -> dict[Place, int]:
         """The committed offsets now, by partition."""
-        answer = await admin.list_consumer_group_offsets(self._group)
-        now = time.time_ns() // 1_000_000 + 1
-        for place, saved in answer.items():
-            metadata = cast("str | None", cast("Any", saved).metadata)
-            self.seen.append(Commit(Place(*place), saved.offset, decode(metadata), now))
-        return {Place(*place): saved.offset for place, saved in answer.items() if saved.offset >= 0}
+        committed: dict[Place, int] = {}
+        for group in self._groups:
+            answer = await admin.list_consumer_group_offsets(group)
+            now = time.time_ns() // 1_000_000 + 1
+            for tp, saved in answer.items():
+                place, metadata = Place(*tp), cast("str | None", cast("Any", saved).metadata)
+                if saved.offset >= 0:
+                    committed[place] = saved.offset
+                if self._last.get(place) != (saved.offset, metadata):
+                    self._last[place] = saved.offset, metadata
+                    self.seen.append(Commit(place, saved.offset, decode(metadata), now))
+        return committed
 
 
 class Outputs:
@@ -152,35 +169,60 @@ def out_of_order(entries: Iterable[Entry]) -> list[tuple[Place, bytes | None]]:
 
 def committed_too_far(commits: Iterable[Commit], inputs: Iterable[Entry], outputs: Outputs) -> list[str]:
     """Commits that passed an input whose outputs were not all stored at that moment."""
-    unfinished: dict[Place, list[tuple[int, float]]] = defaultdict(list)
+    done: dict[Place, list[tuple[int, float]]] = defaultdict(list)
     for record in inputs:
-        done = outputs.completed_ms(record)
-        latest = max(
-            unfinished[record.place][-1][1] if unfinished[record.place] else 0, float("inf") if done is None else done
-        )
-        unfinished[record.place].append((record.offset, latest))
+        at = outputs.completed_ms(record)
+        done[record.place].append((record.offset, float("inf") if at is None else at))
+    return passed_unfinished(commits, done)
+
+
+def passed_unfinished(commits: Iterable[Commit], done: Mapping[Place, Sequence[tuple[int, float]]]) -> list[str]:
+    """Commits that passed an input before it was done. `done` tells for each input, in order of offsets, when its last
+    output was stored (ms; infinite: never)."""
+    offsets = {place: [offset for offset, _ in rows] for place, rows in done.items()}
+    latest = {place: list(accumulate((at for _, at in rows), max)) for place, rows in done.items()}
     wrong: list[str] = []
     for commit in commits:
-        before = [latest for offset, latest in unfinished[commit.place] if offset < commit.offset]
-        if before and before[-1] > commit.seen_ms:
+        before = bisect_left(offsets.get(commit.place, []), commit.offset)
+        if before and latest[commit.place][before - 1] > commit.seen_ms:
             wrong.append(f"{commit.place} at {commit.offset}")
     return wrong
 
 
 def below_marks(commits: Iterable[Commit], inputs: Iterable[Entry], outputs: Outputs) -> list[str]:
     """Outputs of uncommitted inputs that lie below the mark, where a scan would not have found them."""
-    lowest: dict[Place, list[tuple[int, dict[Place, int]]]] = defaultdict(list)
-    for record in reversed(list(inputs)):
-        rows = lowest[record.place]
-        low = dict(rows[-1][1]) if rows else {}
-        for all_ in outputs.by_input.get(record.identity, {}).values():
-            for entry in all_:
-                low[entry.place] = min(low.get(entry.place, entry.offset), entry.offset)
-        rows.append((record.offset, low))
+    lie: dict[Place, list[tuple[int, Sequence[tuple[Place, int]]]]] = defaultdict(list)
+    for record in inputs:
+        all_ = [one for by in outputs.by_input.get(record.identity, {}).values() for one in by]
+        lie[record.place].append((record.offset, [(one.place, one.offset) for one in all_]))
+    return hidden_by_marks(commits, lie)
+
+
+def hidden_by_marks(
+    commits: Iterable[Commit], outputs: Mapping[Place, Sequence[tuple[int, Sequence[tuple[Place, int]]]]]
+) -> list[str]:
+    """As `below_marks`; `outputs` tells for each input, in order of offsets, where its outputs lie."""
+    tables = {place: _lowest(rows) for place, rows in outputs.items()}
     wrong: list[str] = []
     for commit in {(one.place, one.offset, tuple(sorted(one.marks.items()))): one for one in commits}.values():
-        after = [low for offset, low in lowest[commit.place] if offset >= commit.offset]
-        for place, offset in (after[-1] if after else {}).items():
-            if offset < commit.marks.get(place, 0):
-                wrong.append(f"{place} at {offset}, mark {commit.marks[place]} of {commit.place} at {commit.offset}")
+        for place, (offsets, lowest) in tables.get(commit.place, {}).items():
+            after = bisect_left(offsets, commit.offset)
+            if after < len(offsets) and lowest[after] < (mark := commit.marks.get(place, 0)):
+                wrong.append(f"{place} at {lowest[after]}, mark {mark} of {commit.place} at {commit.offset}")
     return wrong
+
+
+def _lowest(
+    rows: Sequence[tuple[int, Sequence[tuple[Place, int]]]],
+) -> Mapping[Place, tuple[Sequence[int], Sequence[int]]]:
+    """By output partition: the inputs that have an output there, and for each the lowest output of it and all behind it."""
+    found: dict[Place, tuple[list[int], list[int]]] = {}
+    for offset, lie in reversed(rows):
+        for place, at in lie:
+            offsets, lowest = found.setdefault(place, ([], []))
+            if offsets and offsets[-1] == offset:
+                lowest[-1] = min(lowest[-1], at)
+            else:
+                offsets.append(offset)
+                lowest.append(min(at, lowest[-1]) if lowest else at)
+    return {place: (offsets[::-1], lowest[::-1]) for place, (offsets, lowest) in found.items()}
