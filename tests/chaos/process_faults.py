@@ -1,0 +1,164 @@
+"""Faults of processes: killed, told to end, frozen, joining, leaving, restarted in turn."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+
+from tests.chaos.faults import Fault, Scene
+from tests.chaos.fleet import SESSION
+
+
+async def worker_killed(scene: Scene, draw: Random) -> str:
+    async with scene.claimed(draw, lambda: scene.fleet.workers) as name:
+        since = scene.fleet.log(name).stat().st_size
+        scene.fleet.kill(name)
+        await scene.fleet.working(name, since)
+    return name
+
+
+async def worker_ended(scene: Scene, draw: Random) -> str:
+    async with scene.claimed(draw, lambda: scene.fleet.workers) as name:
+        await _restart(scene, name)
+    return name
+
+
+async def worker_frozen(scene: Scene, draw: Random) -> str:
+    """For longer than its session: its partitions are others' when it wakes."""
+    async with scene.claimed(draw, lambda: scene.fleet.workers) as name:
+        scene.fleet.freeze(name)
+        await asyncio.sleep(SESSION + draw.uniform(1.0, 5.0))
+        scene.fleet.thaw(name)
+    return name
+
+
+async def worker_held(scene: Scene, draw: Random) -> str:
+    """For less than its session: it goes on as if nothing had been."""
+    async with scene.claimed(draw, lambda: scene.fleet.workers) as name:
+        scene.fleet.freeze(name)
+        await asyncio.sleep(SESSION * draw.uniform(0.4, 0.9))
+        scene.fleet.thaw(name)
+    return name
+
+
+async def frozen_in_rebalance(scene: Scene, draw: Random) -> str:
+    """Between asking to join a group and its answer, while another one leaves."""
+    async with scene.claimed(draw, lambda: _old(scene)) as name, scene.claimed(draw, lambda: _old(scene)) as other:
+        trap = scene.fleet.trap(name)
+        trap.touch()
+        scene.fleet.kill(other)
+        try:
+            await scene.fleet.frozen(name)
+            await asyncio.sleep(SESSION * draw.uniform(0.3, 0.9))
+        finally:
+            trap.unlink(missing_ok=True)
+            scene.fleet.thaw(name)
+    return f"{name} when {other} was killed"
+
+
+async def joins(scene: Scene, draw: Random) -> str:
+    async with scene.claimed(draw, lambda: _spares(scene)) as name:
+        if name in scene.fleet.pids:
+            await scene.fleet.stop(name)
+            await asyncio.sleep(SESSION + 1.0)
+        since = scene.fleet.log(name).stat().st_size if scene.fleet.log(name).exists() else 0
+        scene.fleet.start(name)
+        await scene.fleet.working(name, since)
+    return name
+
+
+async def leaves(scene: Scene, draw: Random) -> str:
+    """In order. Static members are missed only when their session ends."""
+    async with scene.claimed(draw, lambda: _spares(scene)) as name:
+        if name not in scene.fleet.pids:
+            scene.fleet.start(name)
+            await scene.fleet.working(name)
+            await asyncio.sleep(SESSION)
+        await scene.fleet.stop(name)
+        await asyncio.sleep(SESSION)
+    return name
+
+
+async def rolling_restart(scene: Scene, draw: Random) -> str:
+    names = _old(scene)
+    draw.shuffle(names)
+    for name in names:
+        async with scene.only(name):
+            await _restart(scene, name)
+        await asyncio.sleep(1.0)
+    return "all workers"
+
+
+def server_killed(name: str) -> Callable[[Scene, Random], Awaitable[str]]:
+    async def strike(scene: Scene, _: Random) -> str:
+        async with scene.only(name):
+            scene.fleet.kill(name)
+            await asyncio.sleep(0.5)
+            await scene.fleet.running(name)
+        return name
+
+    return strike
+
+
+def server_ended(name: str) -> Callable[[Scene, Random], Awaitable[str]]:
+    async def strike(scene: Scene, _: Random) -> str:
+        async with scene.only(name):
+            await scene.fleet.restart(name)
+        return name
+
+    return strike
+
+
+def server_frozen(name: str) -> Callable[[Scene, Random], Awaitable[str]]:
+    async def strike(scene: Scene, draw: Random) -> str:
+        async with scene.only(name):
+            scene.fleet.freeze(name)
+            await asyncio.sleep(SESSION + draw.uniform(1.0, 5.0))
+            scene.fleet.thaw(name)
+        return name
+
+    return strike
+
+
+async def _restart(scene: Scene, name: str) -> None:
+    since = scene.fleet.log(name).stat().st_size
+    await scene.fleet.restart(name)
+    await scene.fleet.working(name, since)
+
+
+def _old(scene: Scene) -> list[str]:
+    """Those that are there all the time."""
+    return [name for name in scene.fleet.workers if not scene.fleet.members[name].spare]
+
+
+def _spares(scene: Scene) -> list[str]:
+    return [member.name for member in scene.fleet.members.values() if member.spare]
+
+
+def _nothing(_: Scene) -> float:
+    return 0.0
+
+
+def _start(scene: Scene) -> float:
+    return scene.start_seconds
+
+
+def _session(_: Scene) -> float:
+    return SESSION
+
+
+_OFF = "it is not on the way of a request"
+PROCESS_FAULTS = (
+    Fault("worker killed", "worker", worker_killed, _start, "start of a process"),
+    Fault("worker ended by SIGTERM", "worker", worker_ended, _start, "start of a process"),
+    Fault("worker frozen past its session", "worker", worker_frozen, _session, "session"),
+    Fault("worker frozen within its session", "worker", worker_held, lambda _: SESSION * 0.4, "the freeze"),
+    Fault("worker frozen inside a rebalance", "worker", frozen_in_rebalance, _start, "start of a process, the freeze"),
+    Fault("worker joins", "worker", joins, _nothing, "nothing but the rebalance"),
+    Fault("worker leaves", "worker", leaves, _session, "session, as static members do not say goodbye"),
+    Fault("rolling restart", "worker", rolling_restart, _start, "start of a process"),
+    Fault("sink killed", "sink", server_killed("sink"), _nothing, _OFF),
+    Fault("sink ended by SIGTERM", "sink", server_ended("sink"), _nothing, _OFF),
+    Fault("sink frozen past its session", "sink", server_frozen("sink"), _nothing, _OFF),
+    Fault("store killed", "store", server_killed("store"), _nothing, _OFF),
+    Fault("store ended by SIGTERM", "store", server_ended("store"), _nothing, _OFF),
+)
