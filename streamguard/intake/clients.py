@@ -9,13 +9,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import ConnectionGroup
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.structs import RecordMetadata
 
 from streamguard.intake.contract import Received
+from streamguard.intake.damage import DamagedRecord, read_carefully
 from streamguard.intake.refusals import Fate, fate, mend_refusals
 from streamguard.intake.settings import Settings
 
@@ -56,6 +58,8 @@ class Clients:
         await self.consumer.start()
         await self.reader.start()
         await self.admin.start()
+        read_carefully(self.consumer)
+        read_carefully(self.reader)
 
     async def stop(self) -> None:
         """Close all, whatever each says about it."""
@@ -121,6 +125,19 @@ def make_producer(settings: Settings) -> AIOKafkaProducer:
     )
     mend_refusals(producer)
     return producer
+
+
+async def send_empty(
+    producer: AIOKafkaProducer, topic: str, partition: int | None, headers: list[tuple[str, bytes]]
+) -> "asyncio.Future[RecordMetadata]":
+    """`producer.send` of a record with neither key nor value, which Kafka takes and `send` does not. Raises KafkaError."""
+    inside = cast("Any", producer)
+    await inside.client._wait_on_metadata(topic)
+    number = inside._partition(topic, partition, None, None, None, None)
+    seconds = inside._request_timeout_ms / 1000
+    return await inside._message_accumulator.add_message(
+        TopicPartition(topic, number), None, None, seconds, headers=headers
+    )
 
 
 def generation(consumer: AIOKafkaConsumer) -> int:
@@ -230,6 +247,7 @@ def received(record: "ConsumerRecord[bytes | None, bytes | None]") -> Received:
         record.key,
         record.value,
         tuple(record.headers),
+        record.damage if isinstance(record, DamagedRecord) else "",
     )
 
 

@@ -31,6 +31,8 @@ class Received:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+    damage: str = ""
+    """A code of `damage.py` when Kafka's client could not read it as a record: it is buried without a step."""
 
     @property
     def src(self) -> str:
@@ -53,8 +55,9 @@ class StepFunction(Protocol):
 class Bury(Protocol):
     """What to write for an input that cannot be handled: its step raised, was late, diverged, or Kafka refused an output.
 
-    Must return at least one output and must not raise: if it does, or if these are refused too, the worker stops. `found` maps
-    the topics of outputs that exist already to their values; outputs to those topics are left in place and not sent again.
+    Must return at least one output and must not raise: if it does, the worker stops. When Kafka refuses one of these outputs
+    too, it is asked again, twice at most, with `BurialRefused` as the error, and should ask less of Kafka each time. `found`
+    maps the topics of outputs that exist already to their values; outputs to those topics are left in place and not sent again.
     """
 
     def __call__(self, record: Received, error: BaseException, found: Mapping[str, bytes]) -> Sequence[Output]: ...

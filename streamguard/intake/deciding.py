@@ -4,14 +4,18 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from streamguard.errors import InvalidRecord
 from streamguard.intake.clients import is_retriable
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Bury, Output, Received, StepFunction
-from streamguard.intake.errors import BurialFailed, DeadlineExceeded, OutputInvalid
+from streamguard.intake.errors import BurialFailed, BurialRefused, DeadlineExceeded, OutputInvalid, Unreadable
 from streamguard.intake.existing import Existing, values_of
 from streamguard.intake.marks import Place
 from streamguard.intake.partition import InputPartition
 from streamguard.intake.watchdog import BurialLimit
+
+BURIALS = 3
+"""Ways to bury an input: with all that belongs to it, with its dead letter alone, and with an empty one."""
 
 
 class Interrupted(Exception):
@@ -26,8 +30,16 @@ class Decision(NamedTuple):
     """Outputs of a step, or of a burial. `told` are the topics of existing outputs that it takes into account."""
 
     outputs: Sequence[Output]
-    burying: bool
     told: frozenset[str] = frozenset()
+    burials: int = 0
+    """How often its input was buried with this: once, and again when Kafka refused to take that."""
+    why: BaseException | None = None
+    """What it is buried for."""
+
+    @property
+    def burying(self) -> bool:
+        """Whether these are outputs of a burial."""
+        return self.burials > 0
 
     def knowing(self, topics: Iterable[str]) -> "Decision":
         """The same, after it stored outputs itself."""
@@ -41,6 +53,7 @@ class Decider:
         self._deadline, self._layout, self._clock = context.settings.deadline, context.layout, context.clock
         self._statistics, self._step, self._bury = context.statistics, step, bury
         self._limit = BurialLimit(context.settings.buried_limit, context.settings.buried_window)
+        self._open = context.settings.open_sources
         self._running: dict[tuple[Place, int], asyncio.Timeout] = {}
 
     def interrupt(self, place: Place, offsets: Iterable[int]) -> None:
@@ -70,6 +83,8 @@ class Decider:
         """
         if existing:
             self._statistics.resumed += 1
+        if record.damage:
+            return self.bury(record, Unreadable(record.damage), existing)
         told = existing.topics if existing else frozenset[str]()
         timeout = asyncio.timeout(self._deadline)
         at = (Place(record.topic, record.partition), record.offset)
@@ -89,12 +104,25 @@ class Decider:
         finally:
             if self._running.get(at) is timeout:
                 del self._running[at]
-        return Decision(outputs, burying=False, told=told)
+        return Decision(outputs, told)
 
     def bury(self, record: Received, error: BaseException, existing: Existing | None) -> Decision:
         """The outputs of a burial. Raises TooManyBuried, and BurialFailed when there can be none."""
         self._statistics.buried += 1
-        self._limit.buried(self._clock.monotonic())
+        if not (self._open and isinstance(error, InvalidRecord)):
+            self._limit.buried(self._clock.monotonic())
+        return self._burial(record, error, existing, Decision((), burials=1, why=error))
+
+    def bury_less(
+        self, record: Received, refused: Decision, cause: BaseException, existing: Existing | None
+    ) -> Decision:
+        """Another burial after Kafka refused an output of the last one. Raises BurialFailed when that was the last way."""
+        if refused.burials >= BURIALS or refused.why is None:
+            raise BurialFailed(record.src, cause)
+        again = refused._replace(burials=refused.burials + 1)
+        return self._burial(record, BurialRefused(refused.why, again.burials), existing, again)
+
+    def _burial(self, record: Received, error: BaseException, existing: Existing | None, burial: Decision) -> Decision:
         try:
             outputs = self._bury(record, error, values_of(existing))
             self._layout.check(record, outputs)
@@ -102,4 +130,4 @@ class Decider:
             raise BurialFailed(record.src, exc) from exc
         if not outputs:
             raise BurialFailed(record.src, OutputInvalid("a burial without outputs would be a silent drop"))
-        return Decision(outputs, burying=True)
+        return burial._replace(outputs=outputs)

@@ -14,11 +14,13 @@ StreamguardError
     ├── OutputsUnacknowledged   outputs hung in a rebalance for longer than the group waits
     └── StepError               what an input is buried for; never leaves `run`
         ├── DeadlineExceeded    the step took too long
+        ├── Unreadable          the input is no record that Kafka's client can read (also an InvalidRecord)
+        ├── BurialRefused       Kafka refused what was written for a burial
         ├── Diverged            a repeated step chose other topics than the outputs that exist
         └── OutputInvalid       an output to an undeclared topic, twice to one topic, or to the wrong partition
 """
 
-from streamguard.errors import StreamguardError
+from streamguard.errors import InvalidRecord, StreamguardError
 
 
 class IntakeError(StreamguardError):
@@ -103,6 +105,19 @@ class DeadlineExceeded(StepError):
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the step took longer than {seconds:g} s")
         self.seconds = seconds
+
+
+class Unreadable(StepError, InvalidRecord):
+    """Kafka's client could not read the input as a record; `code` is one of `damage.py`."""
+
+
+class BurialRefused(StepError):
+    """Kafka refused what was to be written for an input that is buried because of `why`; `attempt` says which burial follows
+    now, from 2 on."""
+
+    def __init__(self, why: BaseException, attempt: int) -> None:
+        super().__init__(f"{type(why).__name__}, burial {attempt}")
+        self.why, self.attempt = why, attempt
 
 
 class Diverged(StepError):

@@ -43,8 +43,10 @@ class Existing:
     """Topic to value; emptied once nothing is missing."""
 
     def add(self, place: Place, offset: int, want: frozenset[str], value: bytes | None) -> None:
-        """Note one output. Of several in one place the first counts."""
+        """Note one output. Of several in one place the first counts. A negative offset, of a batch that the broker knew
+        already and told no more of, counts as 0."""
         self.wants.add(want)
+        offset = max(offset, 0)
         if offset <= self.at.get(place, offset):
             self.at[place] = offset
             self.values[place.topic] = value or b""

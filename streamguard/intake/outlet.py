@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, NodeNotReadyError
+from aiokafka.errors import KafkaError, NodeNotReadyError, ProducerClosed
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.structs import RecordMetadata
 
-from streamguard.intake.clients import ask_before_write
+from streamguard.intake.clients import ask_before_write, send_empty
 from streamguard.intake.gate import Gate
 
 log = logging.getLogger(__name__)
@@ -101,9 +101,20 @@ class Outlet:
     ) -> "asyncio.Future[RecordMetadata]":
         """Hand one output to the producer; the future tells where the broker stored it, or why not.
 
-        Outputs to one partition leave in the order in which this was called and awaited. Raises Fenced and KafkaError.
+        Outputs to one partition leave in the order in which this was called and awaited. Raises Fenced and KafkaError;
+        whatever it raises, this output was not handed over.
         """
-        return await self.producer.send(topic, value, key=key, partition=partition, headers=headers)
+        producer = self.producer
+        if self._broken:
+            raise Fenced
+        try:
+            if key is None and value is None:
+                return await send_empty(producer, topic, partition, headers)
+            return await producer.send(topic, value, key=key, partition=partition, headers=headers)
+        except ProducerClosed:
+            if producer is self._producer:
+                raise
+            raise Fenced from None  # renewed while this one waited to learn of the topic
 
     @staticmethod
     async def _stop(producer: AIOKafkaProducer) -> None:

@@ -1,24 +1,29 @@
 """Sending what is missing of a step: past the gate, the deciding output before the others."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.structs import RecordMetadata
 
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Output, Received
 from streamguard.intake.deciding import Decider, Decision, Interrupted, Overtaken
-from streamguard.intake.errors import BurialFailed, Diverged
+from streamguard.intake.errors import Diverged
 from streamguard.intake.existing import Existing, Plan, plan
 from streamguard.intake.marks import Place
 from streamguard.intake.outlet import Fenced, Outlet
 from streamguard.intake.partition import InputPartition
-from streamguard.intake.refusals import REFUSALS
+from streamguard.intake.refusals import REFUSALS, Fate, fate
 
 Headers = tuple[tuple[str, bytes], ...]
 Stored = tuple[Output, RecordMetadata]
+RETRY = 0.2
+"""Seconds before an output is handed over again that could not be."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -37,6 +42,7 @@ class Publisher:
     def __init__(self, context: Context, outlet: Outlet, decider: Decider) -> None:
         self._layout, self._gate, self._ends = context.layout, context.gate, context.ends
         self._statistics, self._outlet, self._decider = context.statistics, outlet, decider
+        self._clock = context.clock
 
     async def publish(self, part: InputPartition, record: Received, decision: Decision) -> None:
         """Return when all outputs are acknowledged. Cancelled when the partition moves away meanwhile."""
@@ -85,16 +91,26 @@ class Publisher:
             return decision
 
     def refused(self, part: InputPartition, record: Received, decision: Decision, error: KafkaError) -> Decision:
-        """Kafka will never take an output: bury the input, once."""
+        """Kafka will never take an output: bury the input, with less each time. Raises BurialFailed."""
+        existing = part.offsets.existing(record)
         if decision.burying:
-            raise BurialFailed(record.src, error)
-        return self._decider.bury(record, error, part.offsets.existing(record))
+            return self._decider.bury_less(record, decision, error, existing)
+        return self._decider.bury(record, error, existing)
 
     async def hand(self, record: Received, out: Output, headers: Headers) -> "asyncio.Future[RecordMetadata]":
-        """Hand one output to the producer, in order."""
-        return await self._outlet.hand(
-            out.topic, out.key, out.value, self._layout.partition(record, out), [*headers, *out.headers]
-        )
+        """Hand one output to the producer, in order. Waits while Kafka cannot take it for now, until the worker is told to
+        give it up (Fenced) or the watchdog ends it."""
+        while True:
+            try:
+                return await self._outlet.hand(
+                    out.topic, out.key, out.value, self._layout.partition(record, out), [*headers, *out.headers]
+                )
+            except (KafkaError, ConnectionError) as exc:
+                # KafkaTimeoutError: no room within the request timeout, since the partition's leader takes nothing
+                if fate(exc) is not Fate.PASSES and not isinstance(exc, KafkaTimeoutError):
+                    raise
+                log.warning("an output waits for %s: %s", out.topic, type(exc).__name__)
+            await self._clock.sleep(RETRY)
 
     def acknowledged(self, meta: RecordMetadata) -> Place:
         """The broker has stored an output."""

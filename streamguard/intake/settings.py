@@ -38,6 +38,8 @@ class Settings:
     buried_limit: int = 100
     buried_window: float = 60.0
     """More than `buried_limit` buried inputs within `buried_window` stop the worker."""
+    open_sources: bool = False
+    """Anybody may write to the sources: inputs that are no valid records are buried and not counted against the limit."""
     topics_wait: float = 30.0
     """How long to wait at start for topics that do not exist yet."""
     fetch_wait_ms: int = 500

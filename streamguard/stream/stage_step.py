@@ -12,11 +12,14 @@ from streamguard.errors import InvalidRecord, ProviderError, StreamguardError
 from streamguard.events.base import Record
 from streamguard.events.booked import JournalEntry
 from streamguard.events.codec import RECORDS, decode, encode, schema_name
+from streamguard.events.outcome import Outcome
 from streamguard.events.request import Request
-from streamguard.events.stages import Admitted, Carried
+from streamguard.events.stages import Admitted, Carried, Completion
 from streamguard.intake.contract import Output, Received
-from streamguard.intake.errors import Diverged
+from streamguard.intake.damage import is_text
+from streamguard.intake.errors import BurialRefused, Diverged
 from streamguard.stages.contract import Event, Out, Stage, Step
+from streamguard.stages.ending import conclude
 from streamguard.stream.topics import DEAD_LETTERS, Topics
 
 log = logging.getLogger(__name__)
@@ -32,6 +35,14 @@ Failing = Callable[[Event[Any]], Step]
 
 class RecordTooLarge(StreamguardError):
     """A step made a record that brokers refuse."""
+
+
+class DecisionUnreadable(StreamguardError):
+    """An output of an earlier run of this step exists and is no valid record. The input itself is not to blame."""
+
+
+class BuriedBefore(StreamguardError):
+    """An earlier run of this step began to bury its input: that stands, and nothing is decided, or paid, again."""
 
 
 class StageStep:
@@ -52,6 +63,8 @@ class StageStep:
     async def __call__(self, record: Received, found: Mapping[str, bytes]) -> Sequence[Output]:
         began = time.perf_counter()
         headers = _headers(record)
+        if self._topics.full(DEAD_LETTERS) in found:
+            raise BuriedBefore
         event = self._event(record, headers)
         step = await self._stage.run(event, self._found(found))
         outputs = self._outputs(step, event, headers)
@@ -62,23 +75,44 @@ class StageStep:
     def bury(self, record: Received, error: BaseException, found: Mapping[str, bytes]) -> Sequence[Output]:
         """The bytes and headers as they came go to the dead letters; a request that can be named ends there too.
 
-        Raises the error itself where the stage has no way to end a request (settle): it must not lose what happened. Only
-        what was booked in part, by other rules than today's, goes to the dead letters there: it would fail for ever.
+        When Kafka refuses that as well, the dead letter goes alone, and then without what it holds. Raises the error itself
+        where the stage has no way to end a request (settle): it must not lose what happened. Only what was booked in part, by
+        other rules than today's, goes to the dead letters there: it would fail for ever.
         """
+        attempt, error = (error.attempt, error.why) if isinstance(error, BurialRefused) else (1, error)
         code = error_code(error)
-        log.error(
-            "event buried", extra={"stage": self._name, "code": code, "src": record.src, "error": type(error).__name__}
-        )
+        said = {"stage": self._name, "code": code, "src": record.src, "error": type(error).__name__}
+        log.error("event buried", extra={**said, "attempt": attempt})
+        ending = self._ending(record, error, found) if attempt == 1 else ()
+        if attempt == 1:
+            metrics.STAGE_EVENTS.labels(self._name, "buried").inc()
+            metrics.DEAD_LETTERS.labels(self._name, code).inc()
+        return [dead_letter(self._topics, self._name, record, code, empty=attempt > 2), *ending]
+
+    def _ending(self, record: Received, error: BaseException, found: Mapping[str, bytes]) -> Sequence[Output]:
+        """How the request ends beside its dead letter; nothing where that cannot be told or written."""
+        if isinstance(error, InvalidRecord):
+            return ()
+        if self._failing is None:
+            if isinstance(error, Diverged | DecisionUnreadable | BuriedBefore):
+                return ()
+            raise error
         headers = _headers(record)
-        outputs: list[Output] = []
-        if not isinstance(error, InvalidRecord) and not (self._failing is None and isinstance(error, Diverged)):
-            if self._failing is None:
-                raise error
+        try:
             event = self._event(record, headers)
-            outputs = self._outputs(self._failing(event), event, headers)
-        metrics.STAGE_EVENTS.labels(self._name, "buried").inc()
-        metrics.DEAD_LETTERS.labels(self._name, code).inc()
-        return [dead_letter(self._topics, self._name, record, code), *outputs]
+            return self._outputs(self._concluded(event, found) or self._failing(event), event, headers)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the dead letter must not fail with it
+            said = {"stage": self._name, "src": record.src, "error": type(exc).__name__}
+            log.error("the request could not be ended beside its dead letter", extra=said)
+            return ()
+
+    def _concluded(self, event: Event[Any], found: Mapping[str, bytes]) -> Step:
+        """What follows from an outcome that exists: it decides, whatever became of the step after it."""
+        value = found.get(self._topics.full("outcomes"))
+        if not value:
+            return ()
+        placeholders = event.record.placeholders if isinstance(event.record, Completion) else ()
+        return conclude(event.key, decode(Outcome, value), placeholders)
 
     def _event(self, record: Received, headers: Mapping[str, bytes]) -> Event[Any]:
         return Event(
@@ -98,7 +132,10 @@ class StageStep:
         for full, value in found.items():
             record = self._topics[self._topics.plain(full)].record
             if record is not None and value:
-                return decode(RECORDS[record], value)
+                try:
+                    return decode(RECORDS[record], value)
+                except InvalidRecord as exc:
+                    raise DecisionUnreadable(f"{full}: {exc.code}") from exc
         return None
 
     def _outputs(self, step: Step, event: Event[Any], headers: Mapping[str, bytes]) -> list[Output]:
@@ -124,14 +161,25 @@ class StageStep:
         return Output(self._topics.full(out.topic), out.key.encode(), value, tuple(headers), out.partition)
 
 
-def dead_letter(topics: Topics, stage: str, record: Received, code: str) -> Output:
+def dead_letter(topics: Topics, stage: str, record: Received, code: str, *, empty: bool = False) -> Output:
     """The record as it came, with what was wrong (`dlq.code`), who found it (`dlq.stage`) and where it lay (`dlq.at`).
 
-    Its own `src` and `of` headers are kept under `dlq.src` and `dlq.of`: those names are the intake's.
+    Its own `src` and `of` headers are kept under `dlq.src` and `dlq.of`: those names are the intake's. A name that is not
+    UTF-8 is kept as `dlq.hex.` and its bytes in hexadecimal digits. An `empty` letter, for a record that is too large even
+    here, has neither key, value nor headers of it, but its value's size in bytes (`dlq.size`).
     """
-    kept = tuple((f"dlq.{name}" if name in ("src", "of") else name, value) for name, value in record.headers)
     said = (("dlq.code", code.encode()), ("dlq.stage", stage.encode()), ("dlq.at", record.src.encode()))
+    if empty:
+        size = (("dlq.size", b"%d" % len(record.value or b"")),)
+        return Output(topics.full(DEAD_LETTERS), None, None, (*said, *size))
+    kept = tuple((_kept(name), value) for name, value in record.headers)
     return Output(topics.full(DEAD_LETTERS), record.key, record.value, (*kept, *said))
+
+
+def _kept(name: str) -> str:
+    if not is_text(name):
+        return f"dlq.hex.{name.encode(errors='surrogateescape').hex()}"
+    return f"dlq.{name}" if name in ("src", "of") else name
 
 
 def error_code(error: BaseException) -> str:

@@ -99,10 +99,7 @@ async def test_what_cannot_be_handled_is_buried_once(kafka: KafkaNode, tmp_path:
         await crew.drained()
         report = await crew.audit()
     report.assert_clean()
-    if (
-        kind != "refused"
-    ):  # after the broker's refusal the idempotent producer is out of sequence, and a restart mends it
-        assert "CRITICAL" not in crew.log
+    assert "CRITICAL" not in crew.log
 
 
 async def test_two_sources_are_read_together(kafka: KafkaNode, tmp_path: Path) -> None:
