@@ -107,7 +107,7 @@ class Worker:
 
         def intake(through: StepFunction) -> Intake:
             built_intake = Intake(
-                self._settings(route.stage),
+                self._settings(route.stage, open_sources="services" in topics[route.source].written_by),
                 sources=[topics.full(route.source)],
                 targets=[topics.full(name) for name in route.targets],
                 rekeyed=[topics.full(name) for name in route.rekeyed],
@@ -122,7 +122,7 @@ class Worker:
 
         return HostedStage(route.stage, intake, step)
 
-    def _settings(self, stage: str) -> Settings:
+    def _settings(self, stage: str, *, open_sources: bool) -> Settings:
         kafka = self.config.kafka
         return Settings(
             brokers=kafka.brokers,
@@ -137,6 +137,7 @@ class Worker:
             grace=kafka.grace,
             stall=kafka.stall,
             buried_limit=kafka.dead_letters_per_minute,
+            open_sources=open_sources,
         )
 
     def _serve_metrics(self) -> None:
