@@ -143,7 +143,7 @@ class Keeper:
             place=self._place(entry.place),
             offset=entry.offset,
             timestamp=entry.timestamp,
-            source=self._source(headers.get(SRC)),
+            source=self._written_from(topic, headers),
             of=self._ofs[of],
             key=intern((entry.key or b"").decode(errors="backslashreplace")),
             identity=None if identity is None else self._identities.setdefault(identity, identity),
@@ -172,6 +172,18 @@ class Keeper:
     def _letter(self, headers: Mapping[str, bytes]) -> Letter:
         stage, code = (headers.get(name, b"").decode(errors="replace") for name in ("dlq.stage", "dlq.code"))
         return Letter(intern(stage), intern(code), self._source(headers.get("dlq.at")))
+
+    def _written_from(self, topic: str, headers: Mapping[str, bytes]) -> InputId | None:
+        """In `requests` only what admit sent on, and what was replayed, is the line's: services may send any `src`."""
+        source = self._source(headers.get(SRC))
+        if (
+            topic == "requests"
+            and source is not None
+            and "placed" not in headers
+            and source.place.topic != DEAD_LETTERS
+        ):
+            return None
+        return source
 
     def _source(self, header: bytes | None) -> InputId | None:
         source = parse_src(header)

@@ -1,0 +1,105 @@
+"""Money: each model call that an outcome names against the simulator's own books, and what the books hold beyond them."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from streamguard.stream.planned import Identity
+from tests.chaos.audit_ends import ByIdentity
+from tests.chaos.audit_evidence import SimulatorCall
+from tests.chaos.audit_order import TOLERANCE_MS
+from tests.chaos.audit_records import Kept, Made, Told
+
+
+@dataclass
+class Books:
+    """`repeated` are calls that no outcome names: under way when a worker died or lost its partitions. `booked` are the
+    numbers of those that one names by their answer."""
+
+    repeated: list[SimulatorCall] = field(default_factory=list[SimulatorCall])
+    booked: set[int] = field(default_factory=set[int])
+    cost_nusd: int = 0
+    """Of all outcomes together."""
+    paid_twice: list[str] = field(default_factory=list[str])
+    wrong: list[str] = field(default_factory=list[str])
+
+
+def balance(found: ByIdentity, calls: Sequence[SimulatorCall] | None) -> Books:
+    """Hold the outcomes against the simulator's log; without one, only against themselves."""
+    books = Books()
+    by_id: defaultdict[str, list[SimulatorCall]] = defaultdict(list)
+    for call in calls or ():
+        by_id[call.call_id].append(call)
+    books.wrong += [
+        f"the simulator's log has call {seq} {count} times"
+        for seq, count in Counter(one.seq for one in calls or ()).items()
+        if count > 1
+    ]
+    unnamed: dict[str, int] = {call_id: len(there) for call_id, there in by_id.items()}
+    for by_topic in found.values():
+        for outcome in by_topic.get("outcomes", ()):
+            if isinstance(outcome.fact, Told):
+                books.wrong += _total(outcome, outcome.fact)
+                books.cost_nusd += outcome.fact.cost_nusd or 0
+                for made in outcome.fact.calls:
+                    if calls is not None and made.status != "skipped":
+                        unnamed[made.call_id] = unnamed.get(made.call_id, 0) - 1
+                        _book(books, outcome, made, by_id.get(made.call_id, ()))
+    for call in calls or ():
+        if call.identity is not None and unnamed[call.call_id] > 0 and call.seq not in books.booked:
+            unnamed[call.call_id] -= 1
+            books.repeated.append(call)
+        if (late := _late(found, call)) is not None:
+            books.paid_twice.append(late)
+    return books
+
+
+def _total(outcome: Kept, told: Told) -> list[str]:
+    unknown = any(call.cost_nusd is None and call.status == "ok" for call in told.calls)
+    total = None if unknown else sum(call.cost_nusd or 0 for call in told.calls)
+    if told.cost_nusd in (total, None):  # of a request that failed inside a stage nobody can tell what it cost
+        return []
+    return [f"{outcome} costs {told.cost_nusd} nusd, its calls {total}"]
+
+
+def _book(books: Books, outcome: Kept, made: Made, there: Sequence[SimulatorCall]) -> None:
+    """Find the very call: an answer names it. Of one that failed any call of that name will do."""
+    if not there:
+        books.wrong.append(f"{outcome} names the call {made.call_id}, which the simulator does not know")
+        return
+    if made.response_id is None:
+        return
+    seq = made.response_id.rpartition("-")[2]
+    call = next((one for one in there if str(one.seq) == seq), None)
+    if call is None:
+        books.wrong.append(
+            f"{outcome} names the answer {made.response_id} of {made.call_id}, which the simulator did not give"
+        )
+        return
+    if call.seq in books.booked:
+        books.paid_twice.append(f"{outcome} books the call {made.call_id} ({call.seq}), which was booked before")
+    books.booked.add(call.seq)
+    if not call.finished or call.cost_nusd != made.cost_nusd:
+        paid = call.cost_nusd if call.finished else "nothing, unfinished"
+        books.wrong.append(f"{outcome} books {made.cost_nusd} nusd for {made.call_id}, the simulator {paid}")
+
+
+def _late(found: ByIdentity, call: SimulatorCall) -> str | None:
+    """A call that began when the broker had stored the completion of its request."""
+    if call.begun_ms is None or (identity := call.identity) is None:
+        return None
+    stored = _stored_ms(found.get(identity, {}))
+    if stored is None or call.begun_ms <= stored + TOLERANCE_MS:
+        return None
+    return f"the call {call.call_id} ({call.seq}) of {_name(identity)} began {call.begun_ms - stored:.0f} ms after its completion"
+
+
+def _stored_ms(by_topic: Mapping[str, Sequence[Kept]]) -> int | None:
+    for topic in ("completions", "outcomes"):
+        if records := by_topic.get(topic):
+            return min(one.timestamp for one in records)
+    return None
+
+
+def _name(identity: Identity) -> str:
+    return "/".join(map(str, identity))
