@@ -13,7 +13,7 @@ from streamguard.intake.committing import Committer
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Ownership
 from streamguard.intake.errors import OffsetGone, OutputsUnacknowledged, Stalled, TopicsMissing
-from streamguard.intake.marks import Place, decode, starts
+from streamguard.intake.marks import Place, count_in, decode, starts
 from streamguard.intake.outlet import Outlet
 from streamguard.intake.partition import InputPartition
 from streamguard.intake.scan import Scanned, Scanner
@@ -95,6 +95,12 @@ class Assigner(ConsumerRebalanceListener):
     async def learn_topics(self) -> None:
         """Before the first rebalance."""
         await self._scanner.learn_topics([*self._layout.targets, *self._layout.rekeyed])
+
+    async def look_at_commits(self) -> None:
+        """Before the first rebalance: raises TopicsGrown when the group worked under another partition count."""
+        tps = [TopicPartition(*place) for place in self._layout.source_places]
+        saved = await self._admin.list_consumer_group_offsets(self._settings.group, partitions=tps)
+        self._layout.check_commits({Place(*tp): count_in(cast("Any", one).metadata) for tp, one in saved.items()})
 
     async def refresh_ends(self) -> None:
         """Learn how far the output partitions reach now."""
@@ -182,14 +188,14 @@ class Assigner(ConsumerRebalanceListener):
         return True
 
     async def _measure(self) -> None:
-        """Partition counts can have grown."""
+        """Partition counts can have grown: that is what the rebalance may be about."""
         counts = await partition_counts(self._outlet.producer)
         if missing := self._layout.missing(counts):
             raise TopicsMissing(missing, 0)
-        self._layout.update(counts)
+        self._layout.check_counts(counts)
 
     async def _saved(self, places: Collection[Place]) -> dict[Place, tuple[int, str]]:
-        """What is committed; the beginning where nothing is. Raises OffsetGone."""
+        """What is committed; the beginning where nothing is. Raises OffsetGone and TopicsGrown."""
         tps = [TopicPartition(*place) for place in places]
         answer = await self._admin.list_consumer_group_offsets(self._settings.group, partitions=tps)
         firsts = await self._consumer.beginning_offsets(tps)
@@ -203,6 +209,7 @@ class Assigner(ConsumerRebalanceListener):
             if not firsts[tp] <= committed.offset <= ends[tp]:
                 raise OffsetGone(place.topic, place.partition, committed.offset, firsts[tp], ends[tp])
             saved[place] = (committed.offset, cast("Any", committed).metadata or "")
+        self._layout.check_commits({place: count_in(metadata) for place, (_, metadata) in saved.items()})
         return saved
 
     async def _restore(self, saved: Saved) -> None:

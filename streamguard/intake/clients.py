@@ -5,7 +5,7 @@ Only this file, `refusals.py` and `damage.py` touch their inside.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import ConnectionGroup
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.structs import RecordMetadata
 
@@ -49,9 +50,9 @@ class Clients:
     admin: AIOKafkaAdminClient
 
     @classmethod
-    def make(cls, settings: Settings) -> "Clients":
+    def make(cls, settings: Settings, note: bytes = b"") -> "Clients":
         """Not started yet."""
-        return cls(make_consumer(settings), make_reader(settings), make_admin(settings))
+        return cls(make_consumer(settings, note), make_reader(settings), make_admin(settings))
 
     async def start(self) -> None:
         """Connect all. Raises what aiokafka raises."""
@@ -70,8 +71,8 @@ class Clients:
                 log.warning("closing a client: %s", type(exc).__name__)
 
 
-def make_consumer(settings: Settings) -> AIOKafkaConsumer:
-    """The member of the group. Offsets are set by the intake alone."""
+def make_consumer(settings: Settings, note: bytes = b"") -> AIOKafkaConsumer:
+    """The member of the group. Offsets are set by the intake alone. Whoever describes the group reads `note`."""
     session_ms, rebalance_ms = int(settings.session * 1000), int(settings.rebalance * 1000)
     return AIOKafkaConsumer(
         bootstrap_servers=settings.brokers,
@@ -86,10 +87,22 @@ def make_consumer(settings: Settings) -> AIOKafkaConsumer:
         # A partition whose key queue is full is not fetched from, for hours if need be; the watchdog looks after the rest.
         max_poll_interval_ms=2**31 - 1,
         fetch_max_wait_ms=settings.fetch_wait_ms,
-        metadata_max_age_ms=30_000,
-        partition_assignment_strategy=(RangePartitionAssignor,),
+        metadata_max_age_ms=settings.metadata_age_ms,
+        partition_assignment_strategy=(_noted(note),),
         **dict(settings.client),
     )
+
+
+def _noted(note: bytes) -> type[RangePartitionAssignor]:
+    """Range, whose subscriptions carry a note. The group's word on a member's client id would be that of the first process
+    that had its static id; this is told anew with each join."""
+
+    class Noted(RangePartitionAssignor):
+        @classmethod
+        def metadata(cls, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
+            return ConsumerProtocolMemberMetadata(cls.version, list(topics), note)
+
+    return Noted
 
 
 def make_reader(settings: Settings) -> AIOKafkaConsumer:
@@ -100,7 +113,7 @@ def make_reader(settings: Settings) -> AIOKafkaConsumer:
         auto_offset_reset="earliest",
         fetch_max_wait_ms=50,
         max_partition_fetch_bytes=4 << 20,
-        metadata_max_age_ms=30_000,
+        metadata_max_age_ms=settings.metadata_age_ms,
         **dict(settings.client),
     )
 
@@ -120,7 +133,7 @@ def make_producer(settings: Settings) -> AIOKafkaProducer:
         request_timeout_ms=20_000,
         max_batch_size=65536,
         max_request_size=settings.max_request_size,
-        metadata_max_age_ms=30_000,
+        metadata_max_age_ms=settings.metadata_age_ms,
         **dict(settings.client),
     )
     mend_refusals(producer)
@@ -204,6 +217,23 @@ def watch_heartbeats(consumer: AIOKafkaConsumer, calm: Callable[[float], None], 
     coordinator._do_heartbeat = watched
 
 
+def ask_before_joining(consumer: AIOKafkaConsumer, ask: Callable[[], Awaitable[bool]]) -> None:
+    """Let each join that begins as nobody, the first one and those after the group threw the member out, wait for a question;
+    when the answer is no, it does not join.
+
+    Must be called after the consumer has started and before it subscribes.
+    """
+    coordinator = cast("Any", consumer)._coordinator
+    join = cast("Callable[[Any], Awaitable[bool]]", coordinator._do_rejoin_group)
+
+    async def asked(subscription: object) -> bool:
+        if not coordinator.member_id and not await ask():
+            return False
+        return await join(subscription)
+
+    coordinator._do_rejoin_group = asked
+
+
 def drain_before_fetching(consumer: AIOKafkaConsumer) -> None:
     """Let whoever waits in `getmany` take fetched records before the next fetch is sent.
 
@@ -235,6 +265,15 @@ async def partition_counts(producer: AIOKafkaProducer) -> Mapping[str, int]:
     except KafkaError as exc:  # says so in general terms that look final
         raise KafkaConnectionError("no broker tells which topics exist") from exc
     return {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in cluster.topics()}
+
+
+def known_counts(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, topics: Iterable[str]) -> dict[str, int]:
+    """The partition counts of these topics as the clients' regular look at the cluster last found them: asks nobody."""
+    clusters = [
+        cast("_Cluster", cast("Any", client).cluster) for client in (cast("Any", consumer)._client, producer.client)
+    ]
+    counts = {topic: [len(one.partitions_for_topic(topic) or ()) for one in clusters] for topic in topics}
+    return {topic: max(of) for topic, of in counts.items()}
 
 
 def received(record: "ConsumerRecord[bytes | None, bytes | None]") -> Received:

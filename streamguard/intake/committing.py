@@ -20,7 +20,7 @@ class Committer:
     def __init__(self, context: Context, consumer: AIOKafkaConsumer) -> None:
         self._settings, self._clock, self._consumer = context.settings, context.clock, consumer
         self._partitions, self._ends, self._load = context.partitions, context.ends, context.load
-        self._gate, self._watchdog = context.gate, context.watchdog
+        self._gate, self._watchdog, self._layout = context.gate, context.watchdog, context.layout
         self._lock = asyncio.Lock()
         self._asked_at = float("-inf")
         self.allowed = False
@@ -42,7 +42,10 @@ class Committer:
                 if not self._partitions:
                     self._watchdog.accepted(self._clock.monotonic())
                 return force and not self._partitions
-            offsets = {part.place: (at, encode(part.offsets.marks(self._ends))) for part, at in todo.items()}
+            offsets = {
+                part.place: (at, encode(part.offsets.marks(self._ends), self._layout.count))
+                for part, at in todo.items()
+            }
             if not await self._send(offsets):
                 return False
             for part, at in todo.items():

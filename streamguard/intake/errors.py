@@ -1,14 +1,18 @@
-"""Errors of the intake. All that leave `Intake.run` are mended by a restart or by an operator, never by going on.
+"""Errors of the intake. All that leave `Intake.run` are mended by a restart or by an operator, never by going on; those with
+a star are refusals (`streamguard.errors.Refusal`), which only an operator mends.
 
 StreamguardError
 └── IntakeError
-    ├── SettingsInvalid         a setting that cannot work
+    ├── SettingsInvalid *       a setting that cannot work
     ├── TopicsMissing           a source or output topic does not exist
-    ├── TopicsUnequal           partition counts or assignments that must be the same differ
-    ├── MarksTooLarge           more output partitions than fit beside an offset
+    ├── TopicsUnequal *         partition counts that must be the same differ
+    ├── TopicsGrown *           a topic has not the partition count that its records were written under
+    ├── AssignmentUnequal       one worker was given other partitions of one source than of another
+    ├── MarksTooLarge *         more output partitions than fit beside an offset
     ├── OffsetGone              a committed offset that the log no longer holds
     ├── Stalled                 the watchdog: alive, but nothing moves
-    ├── TwinInstance            another process has the same instance id
+    ├── InstanceTaken *         another process that runs has this instance id
+    ├── TwinInstance            another process seems to have the same instance id; the next start will tell
     ├── TooManyBuried           more inputs were buried than the configured rate allows
     ├── BurialFailed            an input could neither be handled nor buried
     ├── OutputsUnacknowledged   outputs hung in a rebalance for longer than the group waits
@@ -20,14 +24,14 @@ StreamguardError
         └── OutputInvalid       an output to an undeclared topic, twice to one topic, or to the wrong partition
 """
 
-from streamguard.errors import InvalidRecord, StreamguardError
+from streamguard.errors import InvalidRecord, Refusal, StreamguardError
 
 
 class IntakeError(StreamguardError):
     """Base of everything the intake raises itself."""
 
 
-class SettingsInvalid(IntakeError):
+class SettingsInvalid(IntakeError, Refusal):
     """A setting that cannot work; the message names it and says what would."""
 
 
@@ -41,11 +45,28 @@ class TopicsMissing(IntakeError):
         self.topics = topics
 
 
-class TopicsUnequal(IntakeError):
-    """Topics read together must have the same partitions, and one worker must own the same numbers of all of them."""
+class TopicsUnequal(IntakeError, Refusal):
+    """Topics that belong together must have the same partition count."""
 
 
-class MarksTooLarge(IntakeError):
+class TopicsGrown(IntakeError, Refusal):
+    """A topic has not the partition count that its records were written under: their keys' home is elsewhere now."""
+
+    def __init__(self, topic: str, has: int, made_with: int) -> None:
+        super().__init__(
+            f"{topic} has {has} partitions and was worked on with {made_with}: with another count keys move, and order and "
+            f"duplicates break. To go on with {made_with} set kafka.partitions = {made_with}; for more partitions create a "
+            "new set of topics under another kafka.prefix, let this one run empty, and switch"
+        )
+        self.topic, self.has, self.made_with = topic, has, made_with
+
+
+class AssignmentUnequal(IntakeError):
+    """One worker must own the same partition numbers of all its sources. Members that read other topics, such as those of
+    another version, can be the reason; they go."""
+
+
+class MarksTooLarge(IntakeError, Refusal):
     """The marks of all output partitions do not fit beside a committed offset."""
 
     def __init__(self, partitions: int, needed: int, limit: int) -> None:
@@ -71,8 +92,20 @@ class Stalled(IntakeError):
     """Alive, but nothing moves: a fresh process is needed."""
 
 
+class InstanceTaken(IntakeError, Refusal):
+    """Another process that runs has this instance id. It goes on undisturbed."""
+
+    def __init__(self, group: str, instance: str, by: str) -> None:
+        super().__init__(
+            f"{group}: the instance {instance} is taken by {by}, which goes on: stop that one, or give this one a "
+            "worker.instance of its own"
+        )
+        self.group, self.instance = group, instance
+
+
 class TwinInstance(IntakeError):
-    """Assignments keep following refused commits: another process has the same instance id and they steal in turn."""
+    """Assignments keep following refused commits: another process has the same instance id and they steal in turn. A last
+    defence, for groups that cannot be described."""
 
 
 class TooManyBuried(IntakeError):

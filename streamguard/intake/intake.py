@@ -3,13 +3,22 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiokafka.errors import KafkaError
 
 from streamguard.clock import Clock, SystemClock
 from streamguard.intake.assigning import Assigner
-from streamguard.intake.clients import Clients, drain_before_fetching, make_producer, partition_counts, watch_heartbeats
+from streamguard.intake.claiming import Claim, members
+from streamguard.intake.clients import (
+    Clients,
+    ask_before_joining,
+    drain_before_fetching,
+    is_retriable,
+    make_producer,
+    partition_counts,
+    watch_heartbeats,
+)
 from streamguard.intake.committing import Committer
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Bury, Ownership, StepFunction
@@ -62,10 +71,18 @@ class Intake:
         clock: Clock | None = None,
     ) -> None:
         self.statistics = Statistics()
-        self._settings, self._layout = settings, Layout(sources, targets, rekeyed)
+        self._settings = settings
+        self._layout = Layout(sources, targets, rekeyed, partitions=settings.partitions, grown=settings.grown)
         self._stage = _Stage(step, bury, ownership, pipelined)
         self._clock = clock or SystemClock()
         self._gate: Gate | None = None
+        self._running: _Running | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether all is checked, and the partitions that the group gave us are taken: proven ours, restored, scanned. It may
+        have given none, to a worker that stands by."""
+        return self._running is not None and self._running.settled
 
     async def passage(self) -> None:
         """Return when outputs may be let out. A step awaits it before it does what must not be done by two workers, such as a
@@ -84,21 +101,25 @@ class Intake:
             if not failed.done():
                 failed.set_exception(error)
 
-        settings, clock, now = self._settings, self._clock, self._clock.monotonic()
+        clock, now = self._clock, self._clock.monotonic()
+        claim = await Claim.take(self._settings, clock)
+        settings = replace(self._settings, client={"client_id": claim.client_id, **self._settings.client})
         self.statistics.in_flight = 0
         gate = self._gate = Gate(settings.lease, settings.calm, clock.monotonic)
         watchdog = Watchdog(settings.stall, settings.deadline, now)
         context = Context(settings, self._layout, clock, Load(self.statistics), gate, watchdog, fail)
-        clients = Clients.make(settings)
+        clients = Clients.make(settings, claim.note)
         outlet = Outlet(lambda: make_producer(settings), gate)
-        running = _Running(context, clients, outlet, self._stage)
+        running = self._running = _Running(context, clients, outlet, self._stage, claim)
         try:
             await running.start()
             if ready is not None:
                 ready()
             await running.work(stop, failed)
         finally:
+            self._running = None
             await running.close()
+            claim.release()
             if failed.done():
                 failed.exception()  # said already, or overtaken by another one
 
@@ -106,7 +127,8 @@ class Intake:
 class _Running:
     """One run: the parts, their tasks, and the way down."""
 
-    def __init__(self, context: Context, clients: Clients, outlet: Outlet, stage: _Stage) -> None:
+    def __init__(self, context: Context, clients: Clients, outlet: Outlet, stage: _Stage, claim: Claim) -> None:
+        self._claim = claim
         self._context, self._clients, self._outlet, self._ownership = context, clients, outlet, stage.ownership
         self._committer = Committer(context, clients.consumer)
         decider = Decider(context, stage.step, stage.bury)
@@ -116,18 +138,52 @@ class _Running:
         self._assigner = Assigner(
             context, clients, outlet, self._committer, stage.ownership, fetcher.run, decider.interrupt
         )
-        self._watcher = Watcher(context, clients, self._assigner)
+        self._watcher = Watcher(context, clients, outlet, self._assigner)
         self._tasks: list[asyncio.Task[object]] = []
 
+    @property
+    def settled(self) -> bool:
+        """Whether records of the present assignment are being fetched."""
+        return self._assigner.fetching
+
     async def start(self) -> None:
-        """Connect, check the topics, subscribe."""
+        """Connect, check the topics and that no other process is this member, subscribe."""
         await self._outlet.start()
         await self._await_topics()
         await self._clients.start()
+        await self._check_commits()
+        await self._vacant()
+        ask_before_joining(self._clients.consumer, self._may_join)
         drain_before_fetching(self._clients.consumer)
         watch_heartbeats(self._clients.consumer, self._context.gate.calm, self._context.clock.monotonic)
         await self._assigner.learn_topics()
         self._clients.consumer.subscribe(list(self._context.layout.sources), listener=self._assigner)
+
+    async def _vacant(self) -> None:
+        admin, group = self._clients.admin, self._context.settings.group
+        await self._claim.vacant(lambda: members(admin, group), self._context.clock)
+
+    async def _may_join(self) -> bool:
+        """Asked after the group has thrown this member out: another process may have taken its place meanwhile."""
+        try:
+            await self._vacant()
+        except Exception as exc:  # noqa: BLE001 -- aiokafka would only log it
+            self._context.fail(exc)
+            await self._context.clock.sleep(0.1)  # aiokafka asks again at once, until it is closed
+            return False
+        return True
+
+    async def _check_commits(self) -> None:
+        """Raise TopicsGrown when the group has worked under another partition count."""
+        clock, end = self._context.clock, self._context.clock.monotonic() + self._context.settings.stall
+        while True:
+            try:
+                return await self._assigner.look_at_commits()
+            except (KafkaError, ConnectionError) as exc:
+                if not is_retriable(exc) or clock.monotonic() >= end:
+                    raise
+                log.warning("looking at what is committed: %s, will repeat", type(exc).__name__)
+                await clock.sleep(0.25)
 
     async def work(self, stop: asyncio.Event, failed: "asyncio.Future[None]") -> None:
         """Until `stop`, or until something raises."""

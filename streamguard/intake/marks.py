@@ -3,6 +3,9 @@
 Invariant: no output of an input at or after the committed offset lies, or will ever lie, below the mark committed with it.
 `offsets.py` computes them; here is their form: `topic first a,b,c;topic …`, where a, b, c are the marks of the partitions
 `first`, `first + 1` … in base 36, about 6 to 8 bytes each. What cannot be read counts as 0, so that everything is scanned.
+
+Beside them stands, in the same form, the partition count that the commit was made under: it goes wherever the commit goes,
+and a topic that has grown since is found by it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +17,8 @@ LIMIT = 4096
 """Bytes of metadata that a broker takes beside an offset (its `offset.metadata.max.bytes`)."""
 HIGHEST = 36**8 - 1
 """The size of marks is checked at start for offsets up to this one, 2.8 × 10¹²."""
+_COUNT = "*"
+"""Stands where marks have a topic; no topic can have this name."""
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -24,8 +29,11 @@ class Place(NamedTuple):
     partition: int
 
 
-def encode(marks: Mapping[Place, int]) -> str:
-    """The text form of `marks`. Raises MarksTooLarge beyond what a broker takes."""
+def encode(marks: Mapping[Place, int], count: int | None = None) -> str:
+    """The text form of `marks`, and of the partition count. Raises MarksTooLarge beyond what a broker takes."""
+    partitions = len(marks)
+    if count is not None:
+        marks = {Place(_COUNT, 0): count, **marks}
     runs: list[tuple[Place, list[int]]] = []
     for place in sorted(marks):
         if runs and runs[-1][0].topic == place.topic and runs[-1][0].partition + len(runs[-1][1]) == place.partition:
@@ -34,12 +42,23 @@ def encode(marks: Mapping[Place, int]) -> str:
             runs.append((place, [marks[place]]))
     text = ";".join(f"{place.topic} {_base36(place.partition)} {','.join(map(_base36, run))}" for place, run in runs)
     if len(text) > LIMIT:
-        raise MarksTooLarge(len(marks), len(text), LIMIT)
+        raise MarksTooLarge(partitions, len(text), LIMIT)
     return text
 
 
 def decode(text: str | None) -> dict[Place, int]:
     """The marks in `text`; empty when it is not ours."""
+    marks = _decode(text)
+    marks.pop(Place(_COUNT, 0), None)
+    return marks
+
+
+def count_in(text: str | None) -> int | None:
+    """The partition count in `text`; None where it names none."""
+    return _decode(text).get(Place(_COUNT, 0))
+
+
+def _decode(text: str | None) -> dict[Place, int]:
     marks: dict[Place, int] = {}
     try:
         for part in (text or "").split(";"):
@@ -53,9 +72,9 @@ def decode(text: str | None) -> dict[Place, int]:
     return marks
 
 
-def check_size(places: Iterable[Place]) -> None:
-    """Raise MarksTooLarge when the marks of these output partitions might not fit one day."""
-    encode(dict.fromkeys(places, HIGHEST))
+def check_size(places: Iterable[Place], count: int) -> None:
+    """Raise MarksTooLarge when the marks of these output partitions, with the count, might not fit one day."""
+    encode(dict.fromkeys(places, HIGHEST), count)
 
 
 def starts(marks: Iterable[Mapping[Place, int]], places: Sequence[Sequence[Place]]) -> dict[Place, int]:

@@ -1,7 +1,9 @@
 """What can be set of an intake."""
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from streamguard.intake.errors import SettingsInvalid
@@ -18,6 +20,14 @@ class Settings:
     group: str
     instance: str | None = None
     """Static member id, unique among running workers; None: a dynamic member."""
+    lock_dir: Path | None = None
+    """Where a host's processes see each other's static member ids; None: in its directory for temporary files."""
+    host: str = field(default_factory=socket.gethostname)
+    """How another host's operator finds this process."""
+    partitions: int | None = None
+    """The count that all topics were made with; None: whatever the sources have at the start, and each re-keyed topic."""
+    grown: bool = False
+    """Topics may have more than `partitions`: what lies there is read, nothing is written there."""
     session: float = 10.0
     """After this silence the group gives a member's partitions away; the lease lasts 0.8 of it."""
     cap: int = 256
@@ -44,6 +54,8 @@ class Settings:
     """How long to wait at start for topics that do not exist yet."""
     fetch_wait_ms: int = 500
     """Long poll of a fetch: without records a stage asks the broker this seldom."""
+    metadata_age_ms: int = 30_000
+    """How old a client's knowledge of leaders and partition counts may be."""
     max_request_size: int = 2 << 20
     """Bytes; a larger output is refused and its input buried. More than brokers take of a record by default, so that the
     topic of dead letters can take one that just fitted elsewhere, and more headers."""

@@ -7,9 +7,10 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from streamguard.intake.assigning import Assigner
-from streamguard.intake.clients import Clients
+from streamguard.intake.clients import Clients, known_counts
 from streamguard.intake.context import Context
 from streamguard.intake.errors import Stalled
+from streamguard.intake.outlet import Outlet
 from streamguard.intake.watchdog import Watched
 
 log = logging.getLogger(__name__)
@@ -18,10 +19,11 @@ REFRESH = 10.0
 
 
 class Watcher:
-    """Raises what the watchdog raises."""
+    """Raises what the watchdog raises, and TopicsGrown."""
 
-    def __init__(self, context: Context, clients: Clients, assigner: Assigner) -> None:
+    def __init__(self, context: Context, clients: Clients, outlet: Outlet, assigner: Assigner) -> None:
         self._context, self._consumer, self._assigner = context, clients.consumer, assigner
+        self._outlet = outlet
         self._refreshed = context.clock.monotonic()
 
     async def run(self) -> None:
@@ -53,6 +55,7 @@ class Watcher:
         if now - self._refreshed > REFRESH and self._assigner.fetching:
             self._refreshed = now
             try:
+                context.layout.check_counts(known_counts(self._consumer, self._outlet.producer, context.layout.topics))
                 await self._assigner.refresh_ends()
             except KafkaError as exc:
                 log.warning("looking at the ends of the outputs: %s", type(exc).__name__)

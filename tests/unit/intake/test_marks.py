@@ -3,7 +3,7 @@
 import pytest
 
 from streamguard.intake.errors import MarksTooLarge
-from streamguard.intake.marks import HIGHEST, LIMIT, Place, check_size, decode, encode, starts
+from streamguard.intake.marks import HIGHEST, LIMIT, Place, check_size, count_in, decode, encode, starts
 
 
 def test_runs_of_partitions_share_their_topic_name() -> None:
@@ -26,12 +26,21 @@ def test_64_partitions_of_one_topic_and_two_more_are_small() -> None:
 
 
 def test_370_partitions_fit_with_the_highest_offsets_and_500_are_refused_with_numbers() -> None:
-    check_size([Place("admitted", number) for number in range(370)])
+    check_size([Place("admitted", number) for number in range(370)], 370)
     with pytest.raises(MarksTooLarge, match=r"500 output partitions need up to \d+ bytes .* takes 4096") as raised:
-        check_size([Place("admitted", number) for number in range(500)])
+        check_size([Place("admitted", number) for number in range(500)], 500)
     assert raised.value.partitions == 500
     assert raised.value.needed > LIMIT
     assert HIGHEST > 2_800_000_000_000
+
+
+def test_the_partition_count_travels_beside_the_marks_and_is_none_of_them() -> None:
+    marks = {Place("out", 3): 1234, Place("out", 4): 0}
+    text = encode(marks, 12)
+    assert decode(text) == marks
+    assert count_in(text) == 12
+    assert len(text) - len(encode(marks)) == 6
+    assert [count_in(other) for other in (encode(marks), "", None, "something else")] == [None] * 4
 
 
 def test_a_scan_begins_at_the_lowest_mark_of_all_inputs_and_at_0_where_one_is_missing() -> None:

@@ -10,7 +10,7 @@ from aiokafka.errors import CommitFailedError, KafkaConnectionError, TopicAuthor
 
 from streamguard.intake.clients import watch_heartbeats
 from streamguard.intake.contract import Output, Received
-from streamguard.intake.errors import OffsetGone, OutputsUnacknowledged, TopicsUnequal
+from streamguard.intake.errors import AssignmentUnequal, OffsetGone, OutputsUnacknowledged
 from streamguard.intake.marks import Place, decode
 from streamguard.intake.outlet import Fenced
 from streamguard.intake.running import SerialRunner
@@ -302,7 +302,7 @@ async def test_lost_partitions_are_dropped_and_the_rest_is_one_set_of_numbers() 
     await turn(30)
     assert member.context.partitions == {}
     await member.assign(TopicPartition("side", 0))
-    assert [type(error) for error in member.errors] == [TopicsUnequal]
+    assert [type(error) for error in member.errors] == [AssignmentUnequal]
 
 
 async def test_a_committed_offset_beyond_the_log_ends_the_worker() -> None:
