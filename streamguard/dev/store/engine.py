@@ -2,18 +2,23 @@
 
 import contextlib
 import fcntl
+import os
 import re
+import tempfile
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from streamguard.clock import Clock
-from streamguard.dev.store.errors import BAD_ARGUMENTS, UNKNOWN_SETTING, EngineError, from_engine
+from streamguard.dev.store.errors import BAD_ARGUMENTS, NOT_ENOUGH_SPACE, UNKNOWN_SETTING, EngineError, from_engine
+from streamguard.dev.store.statement import from_file
 from streamguard.errors import InputError
 
 _SETTING = re.compile(r"^[A-Za-z_][A-Za-z_0-9]*$")
 _MOST_SESSIONS = 64
+_ROOM = 32 << 20  # bytes that stay free on the disk: for merges that are under way
+_GROWTH = 4  # how many times its size an insert may need: a part, its merge, and rows that were compressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +61,10 @@ class _Result(Protocol):
     def elapsed(self) -> float: ...
 
 
-class _Inserter(Protocol):
-    def append(self, data: bytes) -> None: ...
-    def finish(self) -> Any: ...
-    def cancel(self) -> None: ...
-
-
 class _Handle(Protocol):
     """A connection to the engine: settings, database and temporary tables are its own, data is shared."""
 
     def query(self, query: str, format: str = ..., params: dict[str, str] | None = ...) -> _Result: ...
-    def send_insert(self, query: str, format: str = ...) -> _Inserter: ...
     def close(self) -> None: ...
 
 
@@ -141,6 +139,7 @@ class Engine:
             if job.read_only:
                 handle.query("SET readonly = 1")
             if job.data is not None:
+                self._make_sure_of_room(len(job.data))
                 return _insert(handle, job.statement, job.format, job.data)
             return _query(handle, job)
         finally:
@@ -166,6 +165,16 @@ class Engine:
         if len(self._sessions) > _MOST_SESSIONS:
             self._sessions.pop(next(iter(self._sessions))).handle.close()
         yield session.handle
+
+    def _make_sure_of_room(self, size: int) -> None:
+        """Refuse an insert of `size` bytes, as ClickHouse would, while the disk is nearly full. Raises `EngineError`.
+
+        The engine itself looks for room only roughly, and does not hear a write that fails: it would acknowledge the insert
+        and leave a part that makes the whole table unreadable.
+        """
+        disk = os.statvfs(self._path)
+        if disk.f_bavail * disk.f_frsize < _ROOM + _GROWTH * size:
+            raise EngineError(NOT_ENOUGH_SPACE, "Code: 243. DB::Exception: the disk is nearly full. (NOT_ENOUGH_SPACE)")
 
     def _open(self) -> _Handle:
         try:
@@ -204,18 +213,31 @@ def _query(handle: _Handle, job: Job) -> Outcome:
 
 
 def _insert(handle: _Handle, statement: str, format_name: str, data: bytes) -> Outcome:
-    """All of `data`, or nothing when it does not parse (tried up to 2.5 million rows)."""
-    inserter = handle.send_insert(statement, format_name)
-    try:
-        if data:
-            inserter.append(data)
-        result = inserter.finish()
-    except BaseException:
-        inserter.cancel()
-        raise
+    """All of `data`, or nothing when it does not parse (tried up to 2.5 million rows) or cannot be stored.
+
+    Not by the engine's streaming inserter: what goes wrong when that one commits (no space, a violated constraint) it keeps
+    to itself, and reports the rows as written.
+    """
+    with _file(data) as path:
+        result = handle.query(from_file(statement, path, format_name))
     return Outcome(
-        body=b"", written_rows=result.rows_written, written_bytes=result.bytes_written, elapsed=result.elapsed
+        body=b"", written_rows=result.rows_written(), written_bytes=result.bytes_written(), elapsed=result.elapsed()
     )
+
+
+@contextlib.contextmanager
+def _file(data: bytes) -> Generator[str]:
+    """A path at which the engine reads `data`: in memory where that can be, for the disk may be what is full."""
+    if hasattr(os, "memfd_create"):
+        with open(os.memfd_create("insert"), "wb") as file:  # noqa: PTH123 - it has a descriptor, not a path
+            file.write(data)
+            file.flush()
+            yield f"/proc/self/fd/{file.fileno()}"
+        return
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        yield file.name
 
 
 def _quoted(value: str) -> str:

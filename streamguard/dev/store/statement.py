@@ -1,6 +1,7 @@
 """Where the data of an INSERT begins: ClickHouse's HTTP interface takes statement and data in one piece."""
 
 import re
+from collections.abc import Generator
 from dataclasses import dataclass
 
 _TOKEN = re.compile(
@@ -17,6 +18,7 @@ _TOKEN = re.compile(
 _FORMAT_NAME = re.compile(rb"\s+([A-Za-z_][A-Za-z_0-9]*)[ \t]*;?[ \t]*(?:\r?\n)?")
 _TRAILING_FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*(?:SETTINGS\b.*)?;?\s*$", re.IGNORECASE | re.DOTALL)
 _KAFKA_TABLE = re.compile(r"\bENGINE\s*=?\s*Kafka\b", re.IGNORECASE)
+_ASSIGNMENT = re.compile(rb"\s+\w+\s*=")
 _ENDS_INSERT = frozenset({b"VALUES", b"FORMAT", b"SELECT", b"WITH", b"FROM", b"WATCH"})
 
 
@@ -72,6 +74,24 @@ def _cut(text: bytes, start: int, end: int, word: bytes, data_apart: bytes | Non
         return None
     data = text[name.end() :]
     return Insert(text[:start].decode(), name.group(1).decode(), data if data_apart is None else data + data_apart)
+
+
+def from_file(statement: str, path: str, format_name: str) -> str:
+    """The INSERT of `split_insert` with its data in a file. Its own SETTINGS must come behind the file's name."""
+    text = statement.encode()
+    found = next((at for at in _words(text, b"SETTINGS") if _ASSIGNMENT.match(text, at + len(b"SETTINGS"))), len(text))
+    settings = text[found:].decode().strip().rstrip(";")
+    return f"{text[:found].decode()}\nFROM INFILE '{path}'\n{settings}\nFORMAT {format_name}"
+
+
+def _words(text: bytes, word: bytes) -> Generator[int]:
+    """Where a word stands in a statement, outside of brackets, quotes and comments."""
+    depth, position = 0, 0
+    while position < len(text) and (token := _TOKEN.match(text, position)) is not None:
+        depth += (token.lastgroup == "open") - (token.lastgroup == "close")
+        if depth == 0 and token.lastgroup == "word" and token.group().upper() == word:
+            yield token.start()
+        position = token.end()
 
 
 def named_format(statement: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamguard.dev.store.statement import Insert, harms_the_store, named_format, split_insert
+from streamguard.dev.store.statement import Insert, from_file, harms_the_store, named_format, split_insert
 
 NATIVE = bytes(range(256))
 
@@ -67,3 +67,16 @@ def test_kafka_tables_are_seen_and_words_about_them_are_not() -> None:
     assert harms_the_store("create table k (a UInt8)\nengine=Kafka('b')")
     assert not harms_the_store("SELECT 'ENGINE = Kafka'")
     assert not harms_the_store("CREATE TABLE k (a UInt8) ENGINE = MergeTree ORDER BY a")
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("INSERT INTO t (a) ", "INSERT INTO t (a) FROM INFILE '/f' FORMAT CSV"),
+        ("INSERT INTO t SETTINGS a = 1, b = 'x' ", "INSERT INTO t FROM INFILE '/f' SETTINGS a = 1, b = 'x' FORMAT CSV"),
+        ("insert into settings (settings) ", "insert into settings (settings) FROM INFILE '/f' FORMAT CSV"),
+        ("INSERT INTO t -- SETTINGS a = 1\n", "INSERT INTO t -- SETTINGS a = 1\n FROM INFILE '/f' FORMAT CSV"),
+    ],
+)
+def test_the_data_of_an_insert_may_be_in_a_file(statement: str, expected: str) -> None:
+    assert " ".join(from_file(statement, "/f", "CSV").split()) == " ".join(expected.split())

@@ -1,0 +1,142 @@
+"""A disk that fills up, and one that is slow, under processes that run.
+
+Full: a small file system in memory, in a namespace of its own, with a ballast file: programs meet the true ENOSPC and see the
+true room that is left, and it takes no rights (where user namespaces are allowed). A limit on the size of files
+(`RLIMIT_FSIZE`) needs nothing at all, but it cannot be used: the embedded engine asks for room first and does not hear a
+`write` that fails after it. It acknowledges the insert and commits a part that makes its table unreadable. For the same
+reason the ballast leaves a little: a merge that is under way must be able to end.
+
+Slow: the whole process stands still for most of each tenth of a second. A slow device would do the same to the store, whose
+engine is one thread, and slowing one down takes rights that tests do not have.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+from streamguard.processes import die_with_parent
+from tests.support.unavailable import Unavailable
+
+LEFT = 4 << 20
+"""Bytes that the ballast of a full disk leaves: less than the store needs to take an insert."""
+
+_TOOLS = ("unshare", "nsenter", "setpriv", "mount")
+_PULSE = 0.1
+_CHUNK = 1 << 20
+
+
+class SmallDisk:
+    """A file system of `megabytes` at `path`, for processes that are started with `command`. Close it after they have ended.
+
+    It outlives them: one that is killed and started again finds what it wrote. Blocks for some milliseconds. Use it from a
+    thread that lives as long as it should.
+    """
+
+    def __init__(self, path: Path, *, megabytes: int = 256) -> None:
+        """Make it. Raises `Unavailable` where namespaces are not allowed or tools are missing."""
+        for tool in _TOOLS:
+            if not sys.platform.startswith("linux") or shutil.which(tool) is None:
+                raise Unavailable(f"there is no {tool}: a small disk needs Linux and util-linux")
+        path.mkdir(parents=True, exist_ok=True)
+        self.path = path.resolve()
+        script = 'mount -t tmpfs -o "size=$1m" small-disk "$2" && echo ready && exec sleep infinity'
+        self._holder = subprocess.Popen(
+            [
+                "unshare",
+                "--user",
+                "--map-root-user",
+                "--mount",
+                "sh",
+                "-c",
+                script,
+                "sh",
+                str(megabytes),
+                str(self.path),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
+            preexec_fn=die_with_parent(),
+        )
+        assert self._holder.stdout is not None
+        if self._holder.stdout.readline().strip() != b"ready":
+            self.close()
+            raise Unavailable("no small disk can be mounted here: user namespaces are not allowed")
+
+    def command(self, arguments: Sequence[str]) -> list[str]:
+        """How to start a program that sees the disk. The process is the program's own: no other stands in between."""
+        inside = [
+            "nsenter",
+            "--target",
+            str(self._holder.pid),
+            "--user",
+            "--mount",
+            "--preserve-credentials",
+            "--wdns=/",
+        ]
+        # entering lets go of what `die_with_parent` asked for
+        return [*inside, "setpriv", "--pdeathsig", "KILL", "--", *arguments]
+
+    @property
+    def outside(self) -> Path:
+        """The same directory as seen by processes outside, this one too."""
+        return Path(f"/proc/{self._holder.pid}/root{self.path}")
+
+    @property
+    def free(self) -> int:
+        """Bytes that are left."""
+        disk = os.statvfs(self.outside)
+        return disk.f_bavail * disk.f_frsize
+
+    def fill(self, *, leave: int = LEFT) -> None:
+        """Leave so many bytes, until `relieve`."""
+        with (self.outside / "ballast").open("ab", buffering=0) as ballast:
+            with suppress(OSError):  # somebody else may be quicker: then it is full all the same
+                while (room := self.free - leave) > 0:
+                    ballast.write(b"\0" * min(room, _CHUNK))
+
+    def relieve(self) -> None:
+        """Take the ballast away."""
+        (self.outside / "ballast").unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of it and of everything on it. Twice does nothing."""
+        self._holder.kill()
+        self._holder.wait()
+        for stream in (self._holder.stdout, self._holder.stderr):
+            if stream is not None:
+                stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+async def slow(pid: int, seconds: float, share: float = 0.9) -> None:
+    """For `seconds` a process works only a share of `1 - share` of the time. It goes on in any case, also when cancelled.
+
+    Ends early when the process does.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    try:
+        while loop.time() < until:
+            os.kill(pid, signal.SIGSTOP)
+            await asyncio.sleep(_PULSE * share)
+            os.kill(pid, signal.SIGCONT)
+            await asyncio.sleep(_PULSE * (1 - share))
+    except ProcessLookupError:
+        return
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
