@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from decimal import Decimal
-from itertools import groupby
 from typing import Any
 
 import httpx
@@ -21,16 +20,10 @@ from tests.chaos.audit_records import Keeper, Kept
 from tests.chaos.audit_rows import At, Row, Several, Stored, several
 from tests.support.audit import Commit, read_each
 
-_REQUESTS = "k_topic, k_partition, k_offset, tenant_id, request_id, run, status, reason, toString(cost)"
-_PAYLOADS = "k_topic, k_partition, k_offset, tenant_id, request_id, run"
-_CALLS = (
-    "k_topic, k_partition, k_offset, position, call_id, provider_name, request_model, kind, status, toString(cost)",
-    "k_topic, k_partition, k_offset, position, call_id",
-)
-_VERDICTS = (
-    "k_topic, k_partition, k_offset, position, `check`, direction, action, code, content_hash",
-    "k_topic, k_partition, k_offset, position",
-)
+_IDENTITY = "tenant_id, request_id, run"
+_REQUESTS = f"{_IDENTITY}, status, reason, toString(cost)"
+_CALLS = "position, call_id, provider_name, request_model, kind, status, toString(cost)"
+_VERDICTS = "position, `check`, direction, action, code, content_hash"
 
 
 def groups(prefix: str) -> list[str]:
@@ -78,7 +71,7 @@ async def gather(
             for one in commits
         ],
         calls=None if calls is None else [_call(one) for one in calls],
-        stored=None if store is None else await _stored(store, payload_store or store),
+        stored=None if store is None else await _stored(store, payload_store or store, topics),
         payloads=payloads,
     )
 
@@ -123,54 +116,62 @@ async def _offsets(brokers: str, topics: Topics, names: Sequence[str]) -> tuple[
 # -- the store ---------------------------------------------------------------------------------------------------------
 
 
-async def _stored(outcomes: str, payloads: str) -> Stored:
+async def _stored(outcomes: str, payloads: str, topics: Topics) -> Stored:
     async with httpx.AsyncClient(timeout=120.0, trust_env=False) as client:
+        of_outcomes, of_payloads = _Reader(client, outcomes, topics), _Reader(client, payloads, topics)
         return Stored(
             requests=[
-                Row(_at(row), _identity(row), row[6], row[7], _nusd(row[8]))
-                async for row in _rows(client, outcomes, "requests", _REQUESTS)
+                Row(at, _identity(rest), rest[3], rest[4], _nusd(rest[5]))
+                async for at, rest in of_outcomes.rows("requests", _REQUESTS)
             ],
-            payloads=[Row(_at(row), _identity(row)) async for row in _rows(client, payloads, "payloads", _PAYLOADS)],
-            calls=await _by_record(client, outcomes, "calls", *_CALLS, money=True),
-            verdicts=await _by_record(client, outcomes, "verdicts", *_VERDICTS),
+            payloads=[Row(at, _identity(rest)) async for at, rest in of_payloads.rows("payloads", _IDENTITY)],
+            calls=await of_outcomes.by_record("calls", _CALLS, "position, call_id"),
+            verdicts=await of_outcomes.by_record("verdicts", _VERDICTS, "position, content_hash"),
         )
 
 
-async def _by_record(
-    client: httpx.AsyncClient, address: str, table: str, columns: str, order: str, *, money: bool = False
-) -> dict[At, Several]:
-    lines = [
-        (_at(row), (int(row[3]), *row[4:-1], _nusd(row[-1]) if money else row[-1]))
-        async for row in _rows(client, address, table, columns, order)
-    ]
-    return {at: several(values for _, values in rows) for at, rows in groupby(lines, key=lambda line: line[0])}
+class _Reader:
+    """The tables of one store, partition by partition, so that an answer stays small."""
+
+    def __init__(self, client: httpx.AsyncClient, address: str, topics: Topics) -> None:
+        self._client, self._url, self._topics = client, f"http://{address}/", topics
+
+    async def rows(
+        self, table: str, columns: str, order: str = "request_id"
+    ) -> AsyncGenerator[tuple[At, Sequence[Any]]]:
+        """Which record each row is of, and the columns."""
+        for number in await self._ask(f"SELECT DISTINCT k_partition FROM {table} ORDER BY k_partition"):
+            for row in await self._ask(
+                f"SELECT k_topic, k_partition, k_offset, {columns} FROM {table} WHERE k_partition = {int(number[0])} "
+                f"ORDER BY k_topic, k_offset, {order}"
+            ):
+                yield At(self._topics.plain(row[0]), int(row[1]), int(row[2])), row[3:]
+
+    async def by_record(self, table: str, columns: str, order: str) -> dict[At, Several]:
+        """All rows of each record as one. Columns begin with the position."""
+        found: dict[At, Several] = {}
+        last, lines = None, list[Sequence[object]]()
+        async for at, rest in self.rows(table, columns, order):
+            if at != last and last is not None:
+                found[last], lines = several(lines), []
+            last = at
+            lines.append(_line(table, rest))
+        return found if last is None else {**found, last: several(lines)}
+
+    async def _ask(self, sql: str) -> list[Any]:
+        answer = await self._client.post(
+            self._url, params={"database": "streamguard"}, content=f"{sql} FORMAT JSONCompactEachRow".encode()
+        )
+        answer.raise_for_status()
+        return [orjson.loads(line) for line in answer.content.splitlines()]
 
 
-async def _rows(
-    client: httpx.AsyncClient, address: str, table: str, columns: str, order: str = "k_topic, k_partition, k_offset"
-) -> AsyncGenerator[Any]:
-    """Partition by partition, so that an answer stays small."""
-    for number in await _ask(client, address, f"SELECT DISTINCT k_partition FROM {table} ORDER BY k_partition"):
-        for row in await _ask(
-            client, address, f"SELECT {columns} FROM {table} WHERE k_partition = {int(number[0])} ORDER BY {order}"
-        ):
-            yield row
-
-
-async def _ask(client: httpx.AsyncClient, address: str, sql: str) -> list[Any]:
-    answer = await client.post(
-        f"http://{address}/", params={"database": "streamguard"}, content=f"{sql} FORMAT JSONCompactEachRow".encode()
-    )
-    answer.raise_for_status()
-    return [orjson.loads(line) for line in answer.content.splitlines()]
-
-
-def _at(row: Sequence[Any]) -> At:
-    return At(row[0], int(row[1]), int(row[2]))
+def _line(table: str, row: Sequence[Any]) -> Sequence[object]:
+    return (int(row[0]), *row[1:-1], _nusd(row[-1]) if table == "calls" else row[-1])
 
 
 def _identity(row: Sequence[Any]) -> Identity:
-    return Identity(row[3], row[4], int(row[5]))
+    return Identity(row[0], row[1], int(row[2]))
 
 
 def _nusd(value: str | None) -> int | None:
