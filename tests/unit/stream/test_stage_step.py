@@ -13,12 +13,19 @@ from streamguard.events.codec import RECORDS, decode, encode
 from streamguard.events.outcome import Outcome, Response
 from streamguard.events.stages import Guarded
 from streamguard.intake.contract import Output, Received
-from streamguard.intake.errors import Diverged
+from streamguard.intake.errors import BurialRefused, Diverged
 from streamguard.intake.settings import Settings
 from streamguard.stages.contract import Event, Out, Step
 from streamguard.stages.watch import Watch
 from streamguard.stream.flow import FLOW
-from streamguard.stream.stage_step import RecordTooLarge, StageStep, dead_letter, trace_id
+from streamguard.stream.stage_step import (
+    BuriedBefore,
+    DecisionUnreadable,
+    RecordTooLarge,
+    StageStep,
+    dead_letter,
+    trace_id,
+)
 from streamguard.stream.topics import Topics
 from tests.unit.stages.examples import NOW, ending, guarded
 
@@ -185,3 +192,84 @@ async def test_the_largest_record_that_brokers_take_fits_as_a_dead_letter_too() 
     most = int(TOPICS["dead-letters"].configs["max.message.bytes"])
 
     assert size + 10_000 < min(most, Settings(brokers="", group="").max_request_size)
+
+
+def answered() -> Outcome:
+    """An outcome that an earlier run of a step has stored."""
+    [outcome, _] = step(Says()).bury(received(), RuntimeError(), {})[1:]
+    assert outcome.value is not None
+    return decode(Outcome, outcome.value).model_copy(
+        update={"status": "answered", "reason": None, "output": "the answer"}
+    )
+
+
+def test_a_response_that_is_missing_follows_the_outcome_that_exists() -> None:
+    [_, outcome, response] = step(Says()).bury(received(), RuntimeError(), {"p.outcomes": encode(answered())})
+
+    assert outcome.value == encode(answered())
+    assert response.value is not None
+    told = decode(Response, response.value)
+    assert (told.status, told.output) == ("answered", "the answer")
+
+
+def test_an_outcome_that_exists_and_cannot_be_read_leaves_the_dead_letter_alone() -> None:
+    outputs = step(Says()).bury(received(), RuntimeError(), {"p.outcomes": b"{"})
+
+    assert [output.topic for output in outputs] == ["p.dead-letters"]
+
+
+async def test_a_decision_that_exists_and_cannot_be_read_is_not_blamed_on_the_input() -> None:
+    with pytest.raises(DecisionUnreadable) as caught:
+        await step(Says())(received(), {"p.invocations": b"{"})
+
+    outputs = step(Says()).bury(received(), caught.value, {"p.invocations": b"{"})
+
+    assert [output.topic for output in outputs] == ["p.dead-letters", "p.outcomes", "p.responses"]
+
+
+async def test_a_burial_that_was_interrupted_goes_on_without_running_the_stage_again() -> None:
+    stage = Says()
+    with pytest.raises(BuriedBefore) as caught:
+        await step(stage)(received(), {"p.dead-letters": b"{"})
+    assert stage.seen == []
+
+    outputs = step(stage).bury(received(), caught.value, {"p.dead-letters": b"{"})
+
+    assert [output.topic for output in outputs] == ["p.dead-letters", "p.outcomes", "p.responses"]
+
+
+def test_an_ending_that_cannot_be_written_leaves_the_dead_letter_alone() -> None:
+    huge = Out("outcomes", "k", guarded(fingerprint="f" * 1_000_001))
+    failing = StageStep("lookup", "guarded", Says(), TOPICS, lambda _: [huge])
+
+    assert [output.topic for output in failing.bury(received(), RuntimeError(), {})] == ["p.dead-letters"]
+
+
+def test_a_burial_that_kafka_refuses_asks_less_each_time() -> None:
+    why = RecordTooLarge()
+    record = received(b"x" * 5000, ("mine", b"y"))
+
+    [alone] = step(Says()).bury(record, BurialRefused(why, 2), {})
+    [empty] = step(Says()).bury(record, BurialRefused(why, 3), {})
+
+    assert (alone.value, header(alone, "mine"), header(alone, "dlq.code")) == (record.value, b"y", b"RecordTooLarge")
+    assert (empty.key, empty.value, header(empty, "mine")) == (None, None, None)
+    assert header(empty, "dlq.size") == b"5000"
+    assert header(empty, "dlq.at") == record.src.encode()
+    assert header(empty, "dlq.code") == b"RecordTooLarge"
+
+
+def test_header_names_that_are_no_text_are_kept_as_bytes() -> None:
+    record = received(None, ("n\udce4me", b"x"), ("näme", b"y"))
+
+    letter = dead_letter(TOPICS, "lookup", record, "unreadable_header")
+
+    assert header(letter, "dlq.hex.6ee46d65") == b"x"
+    assert header(letter, "näme") == b"y"
+    assert all(name.encode() for name, _ in letter.headers)
+
+
+def test_only_services_topics_are_open_to_garbage() -> None:
+    open_to_all = [route.stage for route in FLOW.values() if "services" in TOPICS[route.source].written_by]
+
+    assert open_to_all == ["admit"]
