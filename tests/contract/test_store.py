@@ -177,6 +177,20 @@ async def test_data_that_does_not_parse_leaves_no_rows(tmp_path: Path) -> None:
         assert (await http.post("/", content="SELECT count() FROM t")).text == "0\n"
 
 
+async def test_an_insert_that_fails_when_it_is_committed_is_told(tmp_path: Path) -> None:
+    async with running(tmp_path) as (_, http):
+        await http.post(
+            "/", content="CREATE TABLE t (a UInt32, CONSTRAINT small CHECK a < 10) ENGINE = MergeTree ORDER BY a"
+        )
+        failed = await http.post("/", params={"query": "INSERT INTO t FORMAT CSV"}, content="1\n20\n")
+        assert (failed.status_code, failed.headers["X-ClickHouse-Exception-Code"]) == (500, "469")
+        taken = await http.post(
+            "/", params={"query": "INSERT INTO t SETTINGS max_threads = 1 FORMAT CSV"}, content="1\n2\n"
+        )
+        assert taken.status_code == 200, taken.text
+        assert (await http.post("/", content="SELECT count() FROM t")).text == "2\n"
+
+
 async def test_settings_and_databases_hold_for_one_request_and_sessions_keep_their_own(tmp_path: Path) -> None:
     async with running(tmp_path) as (_, http):
 

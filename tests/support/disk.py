@@ -21,13 +21,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from streamguard.processes import die_with_parent
 from tests.support.unavailable import Unavailable
 
 LEFT = 4 << 20
 """Bytes that the ballast of a full disk leaves: less than the store needs to take an insert."""
 
 _TOOLS = ("unshare", "nsenter", "setpriv", "mount")
+_DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")  # who enters a namespace has to ask for it again
 _PULSE = 0.1
 _CHUNK = 1 << 20
 
@@ -47,24 +47,13 @@ class SmallDisk:
         path.mkdir(parents=True, exist_ok=True)
         self.path = path.resolve()
         script = 'mount -t tmpfs -o "size=$1m" small-disk "$2" && echo ready && exec sleep infinity'
+        inside = ["unshare", "--user", "--map-root-user", "--mount", *_DIE_WITH_PARENT]
         self._holder = subprocess.Popen(
-            [
-                "unshare",
-                "--user",
-                "--map-root-user",
-                "--mount",
-                "sh",
-                "-c",
-                script,
-                "sh",
-                str(megabytes),
-                str(self.path),
-            ],
+            [*inside, "sh", "-c", script, "sh", str(megabytes), str(self.path)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             process_group=0,
-            preexec_fn=die_with_parent(),
         )
         assert self._holder.stdout is not None
         if self._holder.stdout.readline().strip() != b"ready":
@@ -82,8 +71,7 @@ class SmallDisk:
             "--preserve-credentials",
             "--wdns=/",
         ]
-        # entering lets go of what `die_with_parent` asked for
-        return [*inside, "setpriv", "--pdeathsig", "KILL", "--", *arguments]
+        return [*inside, *_DIE_WITH_PARENT, *arguments]
 
     @property
     def outside(self) -> Path:
@@ -98,10 +86,10 @@ class SmallDisk:
 
     def fill(self, *, leave: int = LEFT) -> None:
         """Leave so many bytes, until `relieve`."""
-        with (self.outside / "ballast").open("ab", buffering=0) as ballast:
-            with suppress(OSError):  # somebody else may be quicker: then it is full all the same
-                while (room := self.free - leave) > 0:
-                    ballast.write(b"\0" * min(room, _CHUNK))
+        # an OSError: somebody else was quicker, then it is full all the same
+        with suppress(OSError), (self.outside / "ballast").open("ab", buffering=0) as ballast:
+            while (room := self.free - leave) > 0:
+                ballast.write(b"\0" * min(room, _CHUNK))
 
     def relieve(self) -> None:
         """Take the ballast away."""
@@ -111,9 +99,8 @@ class SmallDisk:
         """Let go of it and of everything on it. Twice does nothing."""
         self._holder.kill()
         self._holder.wait()
-        for stream in (self._holder.stdout, self._holder.stderr):
-            if stream is not None:
-                stream.close()
+        if self._holder.stdout is not None:
+            self._holder.stdout.close()
 
     def __enter__(self) -> Self:
         return self
