@@ -164,6 +164,7 @@ class Assigner(ConsumerRebalanceListener):
             if self._outlet.broken:
                 await self._outlet.renew()
             if not places:
+                self._committer.allowed = True  # its rounds tell the watchdog that there is nothing to commit
                 return True
             await self._measure()
             saved = await self._saved(places)

@@ -305,6 +305,19 @@ async def test_lost_partitions_are_dropped_and_the_rest_is_one_set_of_numbers() 
     assert [type(error) for error in member.errors] == [AssignmentUnequal]
 
 
+async def test_a_member_without_partitions_stands_by() -> None:
+    member = await Member().connect()
+    await member.assign(IN)
+    await turn(30)
+    await member.revoke(IN)
+    await member.assign()
+    await turn(30)
+    member.clock.advance(2 * member.settings.stall)
+    await member.committer.commit()
+    member.context.watchdog.check_commits(member.clock.monotonic())
+    assert not member.gate.is_open
+
+
 async def test_a_committed_offset_beyond_the_log_ends_the_worker() -> None:
     member = await Member().connect()
     member.group.saved[IN] = OffsetAndMetadata(101, "")
