@@ -5,6 +5,8 @@ An unknown key is an error that names it. Secrets are masked wherever the config
 """
 
 import os
+import re
+import socket
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +22,10 @@ CONFIG_FILE = "STREAMGUARD_CONFIG"
 """The variable that names the configuration file of a worker process."""
 
 
+def _host_name() -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:100] or "worker"
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
@@ -30,6 +36,12 @@ class Kafka(Section):
     brokers: str = Field(default="127.0.0.1:9092", min_length=1)
     prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
     """Put before every topic and group name."""
+    partitions: int | None = Field(default=None, ge=1)
+    """The partition count that the topics were made with. None: all have the same, and a topic that grows is refused. When one
+    was grown by mistake, this goes on with the old count: nothing is written to the partitions beyond it, and requests that
+    lie there are sent to their tenant's."""
+    topics_wait: float = Field(default=30.0, ge=0)
+    """How long a worker that starts waits for topics that do not exist yet; then it fails, and its supervisor tries again."""
     session: float = Field(default=10.0, gt=0)
     """Without a heartbeat for this long a worker is given up; also the pause after a crash."""
     in_flight: int = Field(default=256, ge=1)
@@ -61,6 +73,8 @@ class ClickHouse(Section):
     password: SecretStr = SecretStr("")
     batch_rows: int = Field(default=5000, ge=1)
     flush_seconds: float = Field(default=3.0, gt=0)
+    timeout: float = Field(default=10.0, gt=0)
+    """For each answer of a store, in seconds. One that hangs longer counts as down: what it was sent is sent again."""
 
 
 class OpenAIProvider(Section):
@@ -155,8 +169,12 @@ class Privacy(Section):
 
 
 class Worker(Section):
-    instance: str = Field(default="worker", pattern=r"^[A-Za-z0-9._-]+$")
-    """Names this machine's processes; the supervisor adds a number. Must be unique in the cluster."""
+    instance: str = Field(default_factory=_host_name, pattern=r"^[A-Za-z0-9._-]+$", max_length=100)
+    """Names this machine's processes; the supervisor adds a number. Must be unique in the cluster, and stay the same over
+    restarts: the host's name, if none is given. A process whose name another one has refuses to start."""
+    lock_dir: Path | None = None
+    """Where the processes of a host tell each other which names are taken; None: in its directory for temporary files. One
+    that outlives a container makes its restarts quicker."""
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
     """Prometheus metrics of process n on 127.0.0.1 at this port + n; 0 takes a free one, which the log
     tells; None serves none."""

@@ -4,7 +4,7 @@ Names follow Prometheus' conventions: base units, `_seconds`, `_total`. What a m
 bounded by the configuration and by `Reason`.
 """
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 SECONDS = tuple(0.01 * 2**n for n in range(15))
 """Bucket bounds for durations: 10 ms doubling to 163.84 s, as OpenTelemetry's GenAI conventions have them."""
@@ -24,3 +24,21 @@ REQUEST_SECONDS = Histogram(
 CALLS = Counter("streamguard_calls_total", "Calls to models.", ["provider", "model", "kind", "status"])
 TOKENS = Counter("streamguard_tokens_total", "Tokens charged for.", ["provider", "model", "type"])
 COST_USD = Counter("streamguard_cost_usd_total", "What calls cost, in US dollars.", ["provider", "model"])
+
+SINK_ROWS = Counter("streamguard_sink_rows_total", "Rows that a store has confirmed.", ["table"])
+"""Rows of a chunk that is sent again count again, though the store drops them."""
+SINK_CHUNKS = Counter("streamguard_sink_chunks_total", "Chunks that a store has confirmed.", ["topic", "kind"])
+"""`kind`: `new`, or `repeated` when an earlier owner had planned it."""
+SINK_INSERT_SECONDS = Histogram(
+    "streamguard_sink_insert_duration_seconds", "One chunk's inserts, confirmed or not.", ["store"], buckets=SECONDS
+)
+SINK_REFUSALS = Counter("streamguard_sink_refusals_total", "What a store did not confirm.", ["store", "code"])
+"""`code`: `unreachable` (nobody answers, or too late) or `clickhouse_` and the number of the server's error. `store`: what it
+holds, `outcomes`, `payloads` or `outcomes+payloads`."""
+SINK_LAG_RECORDS = Gauge(
+    "streamguard_sink_lag_records", "Records of its partitions that are not in the store.", ["topic"]
+)
+SINK_LAG_SECONDS = Gauge(
+    "streamguard_sink_lag_seconds", "Age of the oldest record read and not in the store.", ["topic"]
+)
+"""By the broker's timestamp; 0 when nothing waits."""

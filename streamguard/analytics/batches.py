@@ -4,12 +4,14 @@ A chunk is a range of offsets, inserted under the token `topic:partition:start:e
 it knows. So a range must never be cut in two ways. The order of steps takes care of that:
 
 1. plan: commit the chunk's *start* with its end as metadata (`Chunk.plan`);
-2. insert its rows, table by table, each under the chunk's token;
+2. write its dead letters, if there are any, then insert its rows, table by table, each under the chunk's token;
 3. commit its *end*, with no plan. This commit may carry the plan of the next chunk at once.
 
-Whoever takes the partition over reads start and plan from the committed offset and cuts the same range again. Full chunks
-are planned like partial ones: else a restart could cut in half, by a flush on time, what was inserted whole and not yet
-committed. Chunks end at multiples of `size` at the latest, so their bounds are the same in every run under full load.
+Whoever takes the partition over reads start and plan from the committed offset and cuts the same range again. Full
+chunks are planned like partial ones: else a restart could cut in half, by a flush on time, what was inserted whole and
+not yet committed. For a chunk with dead letters the plan also says where their topic ended before the first was
+written: they have no token, so whoever repeats the chunk looks there which of them exist. Chunks end at multiples of
+`size` at the latest, so their bounds are the same in every run under full load.
 """
 
 import re
@@ -20,7 +22,15 @@ from typing import Generic, TypeVar
 from streamguard.analytics.errors import PlanUnreadable
 
 T = TypeVar("T")
-_PLAN = re.compile(r"sink1:(\d{1,19})")
+_PLAN = re.compile(r"sink1:(\d{1,19})(?::(\d{1,19}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is committed beside a chunk's start: its `end`, and the offset from which on its dead letters stand, if it has any."""
+
+    end: int
+    letters: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +46,15 @@ class Chunk(Generic[T]):
         return f"{topic}:{partition}:{self.start}:{self.end}"
 
 
-def encode_plan(end: int | None) -> str:
-    """Commit metadata for a chunk's end; empty where nothing is planned."""
-    return "" if end is None else f"sink1:{end}"
+def encode_plan(plan: Plan | None) -> str:
+    """Commit metadata; empty where nothing is planned."""
+    if plan is None:
+        return ""
+    return f"sink1:{plan.end}" + ("" if plan.letters is None else f":{plan.letters}")
 
 
-def decode_plan(committed: int, metadata: str) -> int | None:
-    """The planned end beside a committed offset, None where nothing is planned.
+def decode_plan(committed: int, metadata: str) -> Plan | None:
+    """The plan beside a committed offset, None where nothing is planned.
 
     Raises `PlanUnreadable` for metadata of another hand: to ignore a plan could write records twice.
     """
@@ -51,7 +63,7 @@ def decode_plan(committed: int, metadata: str) -> int | None:
     read = _PLAN.fullmatch(metadata)
     if read is None or int(read[1]) <= committed:
         raise PlanUnreadable(committed)
-    return int(read[1])
+    return Plan(int(read[1]), None if read[2] is None else int(read[2]))
 
 
 class Chunks(Generic[T]):
@@ -84,6 +96,11 @@ class Chunks(Generic[T]):
         self._weights.append(weight)
         self._weight += weight
         self._find_cut()
+
+    @property
+    def first(self) -> T | None:
+        """What has waited longest."""
+        return self._items[0][1] if self._items else None
 
     @property
     def full(self) -> bool:

@@ -48,10 +48,12 @@ class _Client(Protocol):
 class Connection:
     """A blocking connection. Every method may raise `StoreError`; after `StoreUnreachable` the same object may be used again."""
 
-    def __init__(self, config: ClickHouse, url: str, *, timeout: float = 30.0, database: str | None = None) -> None:
-        """`timeout` in seconds, for each answer. `database` None is the configured one. Connects at first use."""
+    def __init__(
+        self, config: ClickHouse, url: str, *, timeout: float | None = None, database: str | None = None
+    ) -> None:
+        """`timeout` in seconds, for each answer. `timeout` and `database` None are the configured ones. Connects at first use."""
         self.url = url
-        self._config, self._timeout = config, timeout
+        self._config, self._timeout = config, config.timeout if timeout is None else timeout
         self._database = database or config.database
         self._made: _Client | None = None
         self._types: dict[str, dict[str, str]] = {}

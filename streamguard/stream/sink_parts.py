@@ -6,7 +6,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from streamguard.analytics.batches import Chunks
+from streamguard.analytics.batches import Chunk, Chunks, Plan
 from streamguard.analytics.errors import StoreError
 from streamguard.stream.sink_records import Item, Source
 
@@ -39,18 +39,32 @@ class SinkStatistics:
 
 @dataclass(slots=True)
 class Part:
-    """A partition in hand. `saved` is what the broker has: start and plan; `since` is when its oldest waiting record came."""
+    """A partition in hand. `saved` is what the broker has: start and plan; `since` is when its oldest waiting record came.
+
+    `letters` is where the dead letters of the next chunk stand from, None as long as it has none; `doubtful` that some of
+    them may exist already.
+    """
 
     tp: TopicPartition
     source: Source[Any]
     chunks: Chunks[Item]
-    saved: tuple[int, int | None]
+    saved: tuple[int, Plan | None]
     taken_over: bool
     since: float | None = None
+    letters: int | None = None
+    doubtful: bool = False
 
     @property
-    def state(self) -> tuple[int, int | None]:
-        return self.chunks.committed, self.chunks.planned
+    def state(self) -> tuple[int, Plan | None]:
+        """What the broker should have."""
+        planned = self.chunks.planned
+        return self.chunks.committed, None if planned is None else Plan(planned, self.letters)
+
+    def done(self, chunk: Chunk[Item], now: float) -> None:
+        """All of the chunk is where it belongs."""
+        self.chunks.done(chunk)
+        self.since = now if len(self.chunks) else None
+        self.taken_over, self.letters, self.doubtful = False, None, False
 
 
 @dataclass(slots=True)

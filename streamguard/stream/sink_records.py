@@ -24,6 +24,8 @@ class Item:
     rows: Rows
     letter: Output | None = None
     code: str = ""
+    at_ms: int = 0
+    """When the broker had the record, in milliseconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,16 @@ class Source(Generic[R]):
 
     def item(self, topics: Topics, received: Received) -> Item:
         """The rows of a record; of one that cannot be read, its dead letter. The same bytes always give the same."""
+        if received.damage:
+            letter = dead_letter(topics, "sink", received, received.damage)
+            return Item({}, letter, received.damage, received.timestamp)
         schema = next((value for name, value in received.headers if name == "schema"), None)
         try:
             record = decode(self.record, received.value, schema.decode("ascii", "replace") if schema else None)
-            return Item(self.rows(record, Place(self.topic, received.partition, received.offset)))
+            rows = self.rows(record, Place(received.topic, received.partition, received.offset))
+            return Item(rows, at_ms=received.timestamp)
         except InvalidRecord as error:
-            return Item({}, dead_letter(topics, "sink", received, error.code), error.code)
+            return Item({}, dead_letter(topics, "sink", received, error.code), error.code, received.timestamp)
 
 
 SOURCES: Sequence[Source[Telemetry] | Source[Payload]] = (

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from streamguard.dev.broker import EmbeddedBroker
 from streamguard.dev.store import EmbeddedStore, StoreSettings
 from streamguard.intake.errors import TooManyBuried
 from streamguard.stream.sink import GROUP, Sink
+from streamguard.stream.sink_writing import State
 from tests.support.sinks import books, produce, running, sink_config, until_rows
 from tests.unit.analytics.examples import payload, telemetry
 
@@ -87,6 +88,7 @@ async def test_what_was_read_is_written_when_it_is_told_to_stop(brokers: str, st
         async with asyncio.timeout(10):
             while sink.statistics.records < 30:
                 await asyncio.sleep(0.05)
+        await until_rows(config, 0)  # the tables are there
         assert (await books(config)).rows == 0
     assert (await books(config)).rows == 30
 
@@ -98,10 +100,10 @@ class Interrupted(Exception):
 class DiesBeforeTheEnd(Sink):
     """Inserts one chunk and dies before its end is committed."""
 
-    async def _commit(self, states: dict[TopicPartition, tuple[int, int | None]]) -> bool:
+    async def commit(self, states: Mapping[TopicPartition, State], epoch: int) -> bool:
         if self.statistics.chunks:
             raise Interrupted
-        return await super()._commit(states)
+        return await super().commit(states, epoch)
 
 
 @pytest.mark.slow

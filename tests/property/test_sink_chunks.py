@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from streamguard.analytics.batches import Chunk, Chunks, decode_plan, encode_plan
+from streamguard.analytics.batches import Chunk, Chunks, Plan, decode_plan, encode_plan
 from streamguard.analytics.errors import PlanUnreadable
 
 TABLES = ("requests", "calls")
@@ -42,7 +42,8 @@ class Line(RuleBasedStateMachine):
         if self.writing is not None:
             self.frozen.append(self.writing)
         offset, metadata = self.saved or (self.first, "")
-        self.writer = Chunks[int](offset, decode_plan(offset, metadata), size=self.size, weight=self.weight)
+        plan = decode_plan(offset, metadata)
+        self.writer = Chunks[int](offset, plan.end if plan else None, size=self.size, weight=self.weight)
         self.writing, self.inserted = None, []
 
     @precondition(lambda self: self.writer is not None)
@@ -71,7 +72,7 @@ class Line(RuleBasedStateMachine):
         chunk = self.writer.chunk(partial=partial)
         if chunk is None or not accepted:
             return
-        self.saved = (chunk.start, encode_plan(chunk.end))
+        self.saved = (chunk.start, encode_plan(Plan(chunk.end)))
         if heard:
             self.writer.plan(chunk)
             self.writing, self.inserted = chunk, []
@@ -180,12 +181,15 @@ def test_heavy_records_end_a_chunk_early() -> None:
     assert chunk.end == 3
 
 
-@pytest.mark.parametrize("metadata", ["garbage", "sink1:", "sink1:10", "sink1:9", "sink2:30", "sink1:-4"])
+@pytest.mark.parametrize(
+    "metadata", ["garbage", "sink1:", "sink1:10", "sink1:9", "sink2:30", "sink1:-4", "sink1:11:", "sink1:11:x"]
+)
 def test_a_plan_that_cannot_be_read_stops_everything(metadata: str) -> None:
     with pytest.raises(PlanUnreadable, match="10"):
         decode_plan(10, metadata)
 
 
 def test_a_plan_survives_its_way_through_the_metadata() -> None:
-    assert decode_plan(10, encode_plan(11)) == 11
+    assert decode_plan(10, encode_plan(Plan(11))) == Plan(11)
+    assert decode_plan(10, encode_plan(Plan(11, 0))) == Plan(11, 0)
     assert decode_plan(10, encode_plan(None)) is None
