@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Self
@@ -15,6 +14,7 @@ from aiokafka.partitioner import murmur2
 from streamguard.stream.planned import Identity, Planned
 from streamguard.stream.tally import Tally
 from streamguard.stream.topics import DEAD_LETTERS, Topics
+from tests.chaos.report import Ended
 
 _PATIENCE = 300.0
 """Seconds for which the producer repeats a record that no broker takes: longer than any fault lasts."""
@@ -28,8 +28,8 @@ class Driver:
         self.tally = Tally()
         self.sent: list[Planned] = []
         """What the brokers have acknowledged, in the order of the acknowledgements."""
-        self.ended_ms: defaultdict[int, list[int]] = defaultdict(list)
-        """When the broker stored each outcome, by partition, in milliseconds since 1970."""
+        self.ended: list[Ended] = []
+        """The outcomes, as they came."""
         self._topics, self._partitions = topics, partitions
         self._producer = AIOKafkaProducer(
             bootstrap_servers=brokers,
@@ -125,17 +125,19 @@ class Driver:
             for place, records in batch.items():
                 topic = self._topics.plain(place.topic)
                 for record in records:
+                    fields = self._count(topic, record.value or b"")
                     if topic == "outcomes":
-                        self.ended_ms[place.partition].append(record.timestamp)
-                    self._count(topic, record.value or b"")
+                        waited = record.timestamp - fields["received_at"] // 1000
+                        self.ended.append(Ended(place.partition, record.timestamp, waited))
                 await asyncio.sleep(0)
 
-    def _count(self, topic: str, value: bytes) -> None:
+    def _count(self, topic: str, value: bytes) -> Mapping[str, Any]:
         now = time.monotonic()
         if topic == DEAD_LETTERS:
             self.tally.dead_letter(value)
-            return
+            return {}
         record: Mapping[str, Any] = orjson.loads(value)
         head: Mapping[str, Any] = record.get("head", record)
         identity = Identity(head["tenant_id"], head["request_id"], record.get("run", 1))
         self.tally.seen("response" if topic == "responses" else "outcome", identity, now, record.get("reason"))
+        return record

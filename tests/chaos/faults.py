@@ -1,6 +1,7 @@
 """The faults: what each inflicts and heals, and how long the line must at least be silent where it strikes."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -8,8 +9,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
+from tests.chaos.audit import Sent
 from tests.chaos.driver import Driver
 from tests.chaos.fleet import Fleet
+from tests.support.cluster import KafkaCluster
+from tests.support.faketime import FakeTime
 from tests.support.kafka import KafkaNode
 
 T = TypeVar("T")
@@ -23,10 +27,28 @@ class Scene:
     driver: Driver
     nodes: Sequence[KafkaNode]
     operator: ThreadPoolExecutor
-    start_seconds: float = 0.0
-    """How long a worker took from its start until what its stages rely on was there."""
+    clock: FakeTime | None = None
+    """Of the member `clock`; None where the library for it is missing."""
+    cluster: KafkaCluster | None = None
+    """None on a single node."""
+    away: float = 60.0
+    """How long a store that is down for long is down, in seconds."""
+    raw: list[Sent] = field(default_factory=list[Sent])
+    """What was sent beside the driver's requests."""
+    starts: list[float] = field(default_factory=list[float])
+    """How long workers took from their start until all that their stages rely on was there, in seconds."""
     _struck: set[str] = field(default_factory=set[str])
     _freed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def started(self, name: str, start: Callable[[str], Awaitable[None] | None]) -> None:
+        """Start a worker in whatever way, and wait until it has all that its stages rely on."""
+        log = self.fleet.log(name)
+        since, begun = log.stat().st_size if log.exists() else 0, time.monotonic()
+        if (starting := start(name)) is not None:
+            await starting
+            begun = time.monotonic()
+        await self.fleet.working(name, since)
+        self.starts.append(time.monotonic() - begun)
 
     async def operate(self, work: Callable[[], T]) -> T:
         """Do something to a node that blocks."""

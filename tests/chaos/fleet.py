@@ -22,8 +22,9 @@ from streamguard.processes import Command, RestartPolicy, Supervisor
 from streamguard.stream.flow import FLOW
 from streamguard.stream.readiness import until_stages_work
 from streamguard.stream.topics import Topics
+from tests.support.disk import SmallDisk
 
-PARTITIONS = 4
+PARTITIONS = 6
 SESSION = 5.0
 STOP_SECONDS = 20.0
 """After SIGTERM a worker has ended by itself within this, whatever happens: it gives up after 15 s."""
@@ -50,16 +51,23 @@ class Fleet:
     """
 
     def __init__(
-        self, brokers: str, directory: Path, members: Sequence[Member], *, prefix: str, replication: int = 1
+        self,
+        brokers: str,
+        directory: Path,
+        members: Sequence[Member],
+        *,
+        prefix: str,
+        replication: int = 1,
+        disk: SmallDisk | None = None,
     ) -> None:
-        self.brokers, self.directory = brokers, directory
+        """`disk`: where the store keeps its data; None: in `directory`."""
+        self.brokers, self.directory, self.disk = brokers, directory, disk
         self.topics = Topics.load(prefix)
         self.members = {member.name: member for member in members}
         self.exits: Counter[str] = Counter()
         self._replication = replication
         self._store, self._simulator = (f"127.0.0.1:{port}" for port in _free_ports(2))
         self._supervisor = _Watched(self.exits)
-        self._killed: set[int] = set()
 
     async def __aenter__(self) -> "Fleet":
         try:
@@ -100,6 +108,11 @@ class Fleet:
         return [name for name in self.members if name in self._supervisor.pids]
 
     @property
+    def given_up(self) -> list[str]:
+        """Those that are not started again any more, and why."""
+        return self._supervisor.given_up
+
+    @property
     def store(self) -> str:
         return self._store
 
@@ -128,6 +141,11 @@ class Fleet:
         """An orderly end; it stays away."""
         await self._supervisor.stop(name)
 
+    async def take_away(self, name: str) -> None:
+        """SIGKILL, and it stays away until it is started."""
+        self.kill(name)
+        await self._supervisor.stop(name)
+
     async def restart(self, name: str) -> None:
         """SIGTERM, and once it has ended, a fresh one. Returns when that one has a process."""
         await self._supervisor.stop(name)
@@ -154,7 +172,7 @@ class Fleet:
     async def working(self, name: str, since: int = 0) -> None:
         """Until a worker's log tells, beyond its first `since` bytes, that all that its stages rely on is there."""
         async with asyncio.timeout(START_SECONDS):
-            while b'"metrics served"' not in self.log(name).read_bytes()[since:]:
+            while not self.log(name).exists() or b'"metrics served"' not in self.log(name).read_bytes()[since:]:
                 await asyncio.sleep(_POLL)
 
     async def frozen(self, name: str, seconds: float = 30.0) -> None:
@@ -175,17 +193,22 @@ class Fleet:
         async with httpx.AsyncClient(trust_env=False, timeout=60.0) as client:
             return (await client.get(f"http://{self.simulator}/_sim/calls", params={"detail": "1"})).json()["detail"]
 
-    def command(self, name: str, *, module: Sequence[str] | None = None) -> Command:
+    def beside(self, name: str, *arguments: str) -> Command:
+        """A process that is none of the fleet's."""
+        program = [sys.executable, "-m", "streamguard", *arguments]
+        return Command(name, program, environment=plain_environment(), output=self.log(name))
+
+    def command(self, name: str) -> Command:
         """How a process of this name is started."""
-        environment, arguments = plain_environment(), list[str]()
-        program = [sys.executable, "-m", *(module or ("streamguard",))]
+        environment, program = plain_environment(), [sys.executable, "-m", "streamguard"]
         match name:
             case "simulator":
                 port = self._simulator.rpartition(":")[2]
                 arguments = ["simulator", "--latency-ms", "50", "--latency-sigma", "0.5", "--port", port]
             case "store":
                 port = self._store.rpartition(":")[2]
-                arguments = ["store", "--path", str(self.directory / "store"), "--port", port]
+                home = self.directory if self.disk is None else self.disk.path
+                arguments = ["store", "--path", str(home / "store"), "--port", port]
             case "sink":
                 arguments = ["sink", "--config", str(self.config(next(iter(self.members))))]
             case _:
@@ -194,8 +217,11 @@ class Fleet:
                 number = str(list(self.members).index(name))
                 arguments = ["worker", "--config", str(self.config(name)), "--number", number, *stages]
                 environment |= member.environment
-                program = [sys.executable, "-m", *(module or ("tests.support.trapped", str(self.trap(name))))]
-        return Command(name, [*program, *arguments], environment=environment, output=self.log(name))
+                program = [sys.executable, "-m", "tests.support.trapped", str(self.trap(name))]
+        program += arguments
+        if name == "store" and self.disk is not None:
+            program = self.disk.command(program)
+        return Command(name, program, environment=environment, output=self.log(name))
 
     def _signal(self, name: str, number: signal.Signals) -> None:
         if (pid := self._supervisor.pids.get(name)) is not None:
@@ -238,6 +264,10 @@ class _Watched(Supervisor):
         self._exits = exits
         self.expected: set[int] = set()
         """Process ids that have been killed on purpose."""
+
+    @property
+    def given_up(self) -> list[str]:
+        return [str(task.exception()) for task in self._kept.values() if task.done() and task.exception()]
 
     async def _once(self, command: Command) -> int:
         status = await super()._once(command)

@@ -7,7 +7,13 @@ import orjson
 
 from streamguard.events.reason import Reason
 from streamguard.stream.planned import Identity, Planned
+from tests.chaos.audit import Sent
 from tests.chaos.faults import Fault, Scene
+from tests.support.garbage import Garbage, garbage, send
+from tests.support.garbage_kinds import KINDS, Ends
+
+_UNREADABLE = frozenset({"header name that is not UTF-8"})
+"""Kinds that the audit's own client cannot read."""
 
 _LARGEST = 1_040_000
 """Bytes of a value that a broker just takes, with key and headers."""
@@ -50,13 +56,24 @@ async def records_too_large(scene: Scene, draw: Random) -> str:
     return "requests"
 
 
-async def undecodable_records(scene: Scene, draw: Random) -> str:
-    for _ in range(20):
-        key = draw.randbytes(draw.randrange(1, 12))
-        value = draw.choice((b"\xff\xfe", b"{", b"[]", b"null", b'{"request_id":')) + draw.randbytes(24)
-        scene.driver.put(Planned("garbage", key, value, "dead_letter"))
-        await asyncio.sleep(0.05)
-    return "requests"
+async def hostile_records(scene: Scene, draw: Random) -> str:
+    """One of each kind of record that nobody should send: undecodable ones, foreign versions, forged headers."""
+    every = len(KINDS)
+    items = [item for item in garbage(draw, every) if item.kind not in _UNREADABLE]
+    async with scene.only("brokers"):  # they are not sent again when a broker dies
+        for sent in await send(scene.fleet.brokers, scene.fleet.topics.full("requests"), items):
+            refused = sent.item.ends is Ends.BROKER
+            assert refused == (sent.offset is None), f"{sent.item.kind}: {sent.error or 'the broker took it'}"
+            if not refused:
+                scene.raw.append(_evidence(sent.item))
+    return f"requests, {len(items)} records"
+
+
+def _evidence(item: Garbage) -> Sent:
+    raw = Sent.raw(item.key, item.value)
+    if item.request_id is None or item.tenant is None:
+        return raw
+    return Sent(Identity(item.tenant, item.request_id), raw.digest)
 
 
 async def _outage(scene: Scene, draw: Random, fault: str) -> str:
@@ -76,5 +93,5 @@ OUTSIDE_FAULTS = (
     Fault("provider hanging", "simulator", provider_hanging, lambda _: 2.0, "a call's timeout"),
     Fault("provider frozen", "simulator", provider_frozen, lambda _: 2.0, "a call's timeout"),
     Fault("records too large", "driver", records_too_large, _nothing, "they are refused"),
-    Fault("undecodable records", "driver", undecodable_records, _nothing, "they become dead letters"),
+    Fault("hostile records", "brokers", hostile_records, _nothing, "they become dead letters, or are refused"),
 )

@@ -6,19 +6,21 @@ from random import Random
 
 from tests.chaos.faults import Fault, Scene
 from tests.chaos.fleet import SESSION
+from tests.support.faketime import SEEN_WITHIN
+
+CLOCK = "clock"
+"""The worker whose wall clock can be set."""
 
 
 async def worker_killed(scene: Scene, draw: Random) -> str:
     async with scene.claimed(draw, lambda: scene.fleet.workers) as name:
-        since = scene.fleet.log(name).stat().st_size
-        scene.fleet.kill(name)
-        await scene.fleet.working(name, since)
+        await scene.started(name, scene.fleet.kill)
     return name
 
 
 async def worker_ended(scene: Scene, draw: Random) -> str:
     async with scene.claimed(draw, lambda: scene.fleet.workers) as name:
-        await _restart(scene, name)
+        await scene.started(name, scene.fleet.restart)
     return name
 
 
@@ -41,18 +43,20 @@ async def worker_held(scene: Scene, draw: Random) -> str:
 
 
 async def frozen_in_rebalance(scene: Scene, draw: Random) -> str:
-    """Between asking to join a group and its answer, while another one leaves."""
-    async with scene.claimed(draw, lambda: _old(scene)) as name, scene.claimed(draw, lambda: _old(scene)) as other:
+    """Between asking to join a group and its answer, while another one joins or leaves."""
+    async with scene.claimed(draw, lambda: _spares(scene)) as spare, scene.claimed(draw, lambda: _old(scene)) as name:
         trap = scene.fleet.trap(name)
         trap.touch()
-        scene.fleet.kill(other)
+        leaves = spare in scene.fleet.pids
+        moving = asyncio.create_task(scene.fleet.stop(spare) if leaves else scene.started(spare, scene.fleet.start))
         try:
             await scene.fleet.frozen(name)
             await asyncio.sleep(SESSION * draw.uniform(0.3, 0.9))
         finally:
             trap.unlink(missing_ok=True)
             scene.fleet.thaw(name)
-    return f"{name} when {other} was killed"
+            await moving
+    return f"{name} while {spare} {'leaves' if leaves else 'joins'}"
 
 
 async def joins(scene: Scene, draw: Random) -> str:
@@ -60,9 +64,7 @@ async def joins(scene: Scene, draw: Random) -> str:
         if name in scene.fleet.pids:
             await scene.fleet.stop(name)
             await asyncio.sleep(SESSION + 1.0)
-        since = scene.fleet.log(name).stat().st_size if scene.fleet.log(name).exists() else 0
-        scene.fleet.start(name)
-        await scene.fleet.working(name, since)
+        await scene.started(name, scene.fleet.start)
     return name
 
 
@@ -70,8 +72,7 @@ async def leaves(scene: Scene, draw: Random) -> str:
     """In order. Static members are missed only when their session ends."""
     async with scene.claimed(draw, lambda: _spares(scene)) as name:
         if name not in scene.fleet.pids:
-            scene.fleet.start(name)
-            await scene.fleet.working(name)
+            await scene.started(name, scene.fleet.start)
             await asyncio.sleep(SESSION)
         await scene.fleet.stop(name)
         await asyncio.sleep(SESSION)
@@ -83,9 +84,22 @@ async def rolling_restart(scene: Scene, draw: Random) -> str:
     draw.shuffle(names)
     for name in names:
         async with scene.only(name):
-            await _restart(scene, name)
+            await scene.started(name, scene.fleet.restart)
         await asyncio.sleep(1.0)
     return "all workers"
+
+
+async def clock_jumps(scene: Scene, draw: Random) -> str:
+    """By an hour ahead or behind, and back, while everyone else's stays."""
+    clock = scene.clock
+    assert clock is not None
+    async with scene.only(CLOCK):
+        hour = draw.choice((3600.0, -3600.0))
+        clock.jump(hour)
+        await asyncio.sleep(draw.uniform(6.0, 12.0))
+        clock.back()
+        await asyncio.sleep(SEEN_WITHIN)
+    return f"{CLOCK} by {hour:+.0f} s"
 
 
 def server_killed(name: str) -> Callable[[Scene, Random], Awaitable[str]]:
@@ -119,12 +133,6 @@ def server_frozen(name: str) -> Callable[[Scene, Random], Awaitable[str]]:
     return strike
 
 
-async def _restart(scene: Scene, name: str) -> None:
-    since = scene.fleet.log(name).stat().st_size
-    await scene.fleet.restart(name)
-    await scene.fleet.working(name, since)
-
-
 def _old(scene: Scene) -> list[str]:
     """Those that are there all the time."""
     return [name for name in scene.fleet.workers if not scene.fleet.members[name].spare]
@@ -139,7 +147,7 @@ def _nothing(_: Scene) -> float:
 
 
 def _start(scene: Scene) -> float:
-    return scene.start_seconds
+    return min(scene.starts, default=0.0)
 
 
 def _session(_: Scene) -> float:
@@ -152,10 +160,11 @@ PROCESS_FAULTS = (
     Fault("worker ended by SIGTERM", "worker", worker_ended, _start, "start of a process"),
     Fault("worker frozen past its session", "worker", worker_frozen, _session, "session"),
     Fault("worker frozen within its session", "worker", worker_held, lambda _: SESSION * 0.4, "the freeze"),
-    Fault("worker frozen inside a rebalance", "worker", frozen_in_rebalance, _start, "start of a process, the freeze"),
+    Fault("worker frozen inside a rebalance", "worker", frozen_in_rebalance, lambda _: SESSION * 0.3, "the freeze"),
     Fault("worker joins", "worker", joins, _nothing, "nothing but the rebalance"),
     Fault("worker leaves", "worker", leaves, _session, "session, as static members do not say goodbye"),
     Fault("rolling restart", "worker", rolling_restart, _start, "start of a process"),
+    Fault("clock jumps by an hour", "worker", clock_jumps, _nothing, "timers go by the monotonic clock"),
     Fault("sink killed", "sink", server_killed("sink"), _nothing, _OFF),
     Fault("sink ended by SIGTERM", "sink", server_ended("sink"), _nothing, _OFF),
     Fault("sink frozen past its session", "sink", server_frozen("sink"), _nothing, _OFF),

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 AFTERMATH_MS = 10_000
 """How long after its end a fault may still be the reason of a silence."""
@@ -23,9 +24,29 @@ class Struck:
     error: str | None = None
 
 
+class Ended(NamedTuple):
+    """An outcome: its partition, when the broker stored it, and how long after its request; in milliseconds."""
+
+    partition: int
+    at_ms: int
+    waited_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Of all faults of a kind: how often it struck, the longest time without an outcome in a partition, the longest time
+    that a request waited for its outcome, and the least possible one, because of `because`. In seconds."""
+
+    times: int
+    longest: float
+    waited: float
+    floor: float
+    because: str
+
+
 @dataclass(slots=True)
 class Report:
-    """`ended_ms`: when each outcome was stored, by partition. `findings`: what the audit found, by kind; those under
+    """`findings`: what the audit found, by kind; those under
     `counted` are told but break no promise. `exits`: processes that ended although nobody told them to."""
 
     seed: int
@@ -33,11 +54,13 @@ class Report:
     nodes: int
     requests: int
     struck: Sequence[Struck]
-    ended_ms: Mapping[int, Sequence[int]]
+    ended: Sequence[Ended]
     drained: Sequence[str]
     findings: Mapping[str, Sequence[str]]
     counted: Mapping[str, int] = field(default_factory=dict[str, int])
     exits: Mapping[str, int] = field(default_factory=dict[str, int])
+    given_up: Sequence[str] = ()
+    """Processes that were not started again any more, and why."""
     left_running: Sequence[int] = ()
 
     @property
@@ -45,6 +68,7 @@ class Report:
         """Everything that breaks the promise, or the run: how often, by kind."""
         found = {kind: len(all_) for kind, all_ in self.findings.items()}
         found["not drained"] = len(self.drained)
+        found["given up"] = len(self.given_up)
         found["left running"] = len(self.left_running)
         found["faults that failed"] = sum(one.error is not None for one in self.struck)
         return {kind: count for kind, count in found.items() if count}
@@ -53,29 +77,38 @@ class Report:
     def ok(self) -> bool:
         return not self.wrong
 
-    def silences(self) -> dict[str, tuple[int, float, float]]:
-        """For each kind of fault: how often it struck, the longest silence of a partition in seconds, and its floor."""
-        counts: defaultdict[str, int] = defaultdict(int)
-        longest: defaultdict[str, float] = defaultdict(float)
-        floors: dict[str, float] = {}
+    def silences(self) -> dict[str, Silence]:
+        """By kind of fault."""
+        by_kind: defaultdict[str, list[Struck]] = defaultdict(list)
         for one in self.struck:
-            counts[one.kind] += 1
-            floors[one.kind] = one.floor
-            longest[one.kind] = max(longest[one.kind], self._silence(one.began_ms, one.ended_ms + AFTERMATH_MS))
-        return {kind: (counts[kind], longest[kind], floors[kind]) for kind in sorted(counts)}
+            by_kind[one.kind].append(one)
+        found: dict[str, Silence] = {}
+        for kind, all_ in sorted(by_kind.items()):
+            gaps, waits = zip(*(self._around(one) for one in all_), strict=True)
+            floor = min(one.floor for one in all_)
+            found[kind] = Silence(len(all_), max(gaps), max(waits), floor, all_[0].because)
+        return found
 
-    def _silence(self, begin: int, end: int) -> float:
-        """The longest time between two outcomes of one partition, of those that overlap with the window."""
+    def _around(self, one: Struck) -> tuple[float, float]:
+        """The longest silence of a partition and the longest wait of a request, in seconds, while the fault was felt."""
+        begin, end = one.began_ms, one.ended_ms + AFTERMATH_MS
         gaps = [
             after - before
-            for times in self.ended_ms.values()
-            for before, after in zip(sorted(times), sorted(times)[1:], strict=False)
+            for times in self._times().values()
+            for before, after in pairwise(times)
             if after > begin and before < end
         ]
-        return max(gaps, default=0) / 1000
+        waits = [ended.waited_ms for ended in self.ended if begin <= ended.at_ms <= end]
+        return max(gaps, default=0) / 1000, max(waits, default=0) / 1000
+
+    def _times(self) -> dict[int, list[int]]:
+        times: defaultdict[int, list[int]] = defaultdict(list)
+        for ended in self.ended:
+            times[ended.partition].append(ended.at_ms)
+        return {partition: sorted(all_) for partition, all_ in times.items()}
 
     def to_json(self) -> dict[str, Any]:
-        first = min((times[0] for times in self.ended_ms.values() if times), default=0)
+        first = min((ended.at_ms for ended in self.ended), default=0)
         return {
             "seed": self.seed,
             "seconds": self.seconds,
@@ -90,26 +123,25 @@ class Report:
                     "kind": one.kind,
                     "on": one.on,
                     "seconds": round((one.ended_ms - one.began_ms) / 1000, 1),
-                    "silence": self._silence(one.began_ms, one.ended_ms + AFTERMATH_MS),
+                    "silence": self._around(one)[0],
+                    "waited": self._around(one)[1],
                     "error": one.error,
                 }
                 for one in self.struck
             ],
-            "silences": {
-                kind: {"times": times, "longest": longest, "floor": round(floor, 1)}
-                for kind, (times, longest, floor) in self.silences().items()
-            },
+            "silences": {kind: asdict(silence) for kind, silence in self.silences().items()},
             "exits": dict(self.exits),
+            "given_up": list(self.given_up),
             "examples": {kind: list(all_)[:10] for kind, all_ in self.findings.items() if all_},
             "not_drained": list(self.drained)[:10],
         }
 
     def lines(self) -> list[str]:
         """For people."""
-        because = {one.kind: one.because for one in self.struck}
         rows = [
-            f"  {kind:38} {times:3}  {longest:6.1f} s  at least {floor:.1f} s ({because[kind]})"
-            for kind, (times, longest, floor) in self.silences().items()
+            f"  {kind:36} {one.times:3} times, silent {one.longest:5.1f} s, waited {one.waited:5.1f} s, "
+            f"at least {one.floor:.1f} s: {one.because}"
+            for kind, one in self.silences().items()
         ]
         return [
             f"seed {self.seed}: {self.requests} requests, {len(self.struck)} faults, {self.nodes} brokers",

@@ -3,12 +3,13 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -17,22 +18,30 @@ from aiokafka.admin import AIOKafkaAdminClient
 from streamguard.stream.flow import FLOW, group_name
 from streamguard.stream.sink import GROUP
 from tests.chaos import plan
-from tests.chaos.broker_faults import BROKER_FAULTS
+from tests.chaos.audit_reading import groups
+from tests.chaos.broker_faults import BROKER_FAULTS, CLUSTER_FAULTS, DOOR
 from tests.chaos.driver import Driver
 from tests.chaos.faults import Fault, Scene
 from tests.chaos.fleet import PARTITIONS, Fleet, Member
 from tests.chaos.outside_faults import OUTSIDE_FAULTS
-from tests.chaos.process_faults import PROCESS_FAULTS
+from tests.chaos.process_faults import CLOCK, PROCESS_FAULTS, clock_jumps
 from tests.chaos.report import Report, Struck
 from tests.chaos.schedule import Strike, schedule
-from tests.chaos.verdict import examine_run
+from tests.chaos.start_faults import START_FAULTS
+from tests.chaos.store_faults import DISK_FAULTS, STORE_FAULTS
+from tests.chaos.verdict import judge
 from tests.support.audit import CommitLog
+from tests.support.cluster import KafkaCluster
+from tests.support.disk import SmallDisk
+from tests.support.faketime import FakeTime
 from tests.support.kafka import KafkaNode
+from tests.support.unavailable import Unavailable
 
 STALL = 90.0
 """Seconds without any end after the last request: then the rest is given up as lost."""
 DRAIN = 60.0
 Tell = Callable[[str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,7 @@ class Options:
     every: float = 22.0
     mixed: float = 0.4
     tail: float = 45.0
+    away: float = 60.0
 
 
 async def run(options: Options, directory: Path, tell: Tell = lambda _: None) -> Report:
@@ -59,34 +69,37 @@ async def run(options: Options, directory: Path, tell: Tell = lambda _: None) ->
         tell(f"[{time.monotonic() - begun:6.1f} s] {text}")
 
     with ThreadPoolExecutor(1, "brokers") as operator:
-        nodes = [KafkaNode(directory / "node-1")]
+        brokers = KafkaCluster(directory, doors=[DOOR]) if options.nodes > 1 else KafkaNode(directory / "node-1")
         loop = asyncio.get_running_loop()
         try:
-            for node in nodes:
-                await loop.run_in_executor(operator, node.start)
-            report = await _on(nodes, operator, options, directory, say)
+            await loop.run_in_executor(operator, brokers.start)
+            report = await _on(brokers, operator, options, directory, say)
         finally:
-            for node in nodes:
-                await loop.run_in_executor(operator, node.stop)
+            await loop.run_in_executor(operator, brokers.stop)
     report.left_running = sorted(_children() - before)
     return report
 
 
 async def _on(
-    nodes: Sequence[KafkaNode], operator: ThreadPoolExecutor, options: Options, directory: Path, say: Tell
+    kafka: KafkaCluster | KafkaNode, operator: ThreadPoolExecutor, options: Options, directory: Path, say: Tell
 ) -> Report:
-    brokers = ",".join(node.brokers for node in nodes)
+    brokers = kafka.brokers
+    nodes, cluster = (kafka.nodes, kafka) if isinstance(kafka, KafkaCluster) else ([kafka], None)
     async with AsyncExitStack() as stack:
-        fleet = Fleet(brokers, directory, _members(), prefix="chaos.", replication=min(3, len(nodes)))
+        clock = _where_there_is(lambda: FakeTime(directory / "clock"), say)
+        if (disk := _where_there_is(lambda: SmallDisk(directory / "disk", megabytes=512), say)) is not None:
+            stack.enter_context(disk)
+        fleet = Fleet(
+            brokers, directory, _members(clock, cluster), prefix="chaos.", replication=min(3, len(nodes)), disk=disk
+        )
         began = time.monotonic()
         await stack.enter_async_context(fleet)
-        start_seconds = time.monotonic() - began
-        say(f"the line works after {start_seconds:.1f} s")
+        say(f"the line works after {time.monotonic() - began:.1f} s")
         driver = await stack.enter_async_context(Driver(brokers, fleet.topics, PARTITIONS))
-        logs = {stage: CommitLog(brokers, group_name(fleet.topics.prefix, stage)) for stage in FLOW}
-        watching = [asyncio.create_task(log.run(every=1.0)) for log in logs.values()]
-        scene = Scene(fleet, driver, nodes, operator, start_seconds)
-        chosen = _chosen(options)
+        commits = CommitLog(brokers, *groups(fleet.topics.prefix))
+        watching = asyncio.create_task(commits.run(every=0.5))
+        scene = Scene(fleet, driver, nodes, operator, clock, cluster, options.away)
+        chosen = _chosen(options, scene)
         strikes = schedule(
             options.seed,
             options.seconds,
@@ -105,24 +118,26 @@ async def _on(
         say("all ended" if ended else f"{driver.tally.outstanding} have not ended")
         drained = await _drained(brokers, fleet)
         say("drained" if not drained else f"not drained: {drained[:5]}")
-        for task in watching:
-            task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
-        findings = await examine_run(brokers, fleet, driver, {stage: log.seen for stage, log in logs.items()})
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        verdict = await judge(fleet, driver, scene.raw, commits.seen)
+        say("audited")
         return Report(
             seed=options.seed,
             seconds=options.seconds,
             nodes=len(nodes),
             requests=len(driver.sent),
             struck=struck,
-            ended_ms=dict(driver.ended_ms),
+            ended=driver.ended,
             drained=drained,
-            findings=findings,
+            findings=verdict.wrong,
+            counted=verdict.counted,
             exits=dict(fleet.exits),
+            given_up=fleet.given_up,
         )
 
 
-async def _shake(scene: Scene, faults: dict[str, Fault], strikes: Sequence[Strike], say: Tell) -> list[Struck]:
+async def _shake(scene: Scene, faults: Mapping[str, Fault], strikes: Sequence[Strike], say: Tell) -> list[Struck]:
     begun = time.monotonic()
 
     async def strike(one: Strike) -> Struck:
@@ -135,9 +150,11 @@ async def _shake(scene: Scene, faults: dict[str, Fault], strikes: Sequence[Strik
         except Exception as failure:  # noqa: BLE001 - a fault that cannot be inflicted is told in the report
             error = f"{type(failure).__name__}: {failure}"
         say(f"{one.kind}: {on}" + (f": {error}" if error else f", {(_now_ms() - at) / 1000:.1f} s"))
-        return Struck(one.kind, on, at, _now_ms(), fault.floor(scene), fault.because, error)
+        return Struck(one.kind, on, at, _now_ms(), 0.0, fault.because, error)
 
-    return sorted(await asyncio.gather(*map(strike, strikes)), key=lambda one: one.began_ms)
+    struck = await asyncio.gather(*map(strike, strikes))
+    struck = [replace(one, floor=faults[one.kind].floor(scene)) for one in struck]
+    return sorted(struck, key=lambda one: one.began_ms)
 
 
 async def _drained(brokers: str, fleet: Fleet) -> list[str]:
@@ -170,19 +187,41 @@ async def _drained(brokers: str, fleet: Fleet) -> list[str]:
         await admin.close()
 
 
-def _members() -> list[Member]:
-    return [
-        Member("all-1"),
-        Member("all-2"),
+def _members(clock: FakeTime | None, cluster: KafkaCluster | None) -> list[Member]:
+    members = [
+        Member("all"),
         Member("front", ("admit", "guard")),
         Member("model", ("lookup", "invoke")),
         Member("back", ("verify", "settle")),
         Member("spare", spare=True),
     ]
+    if clock is not None:
+        members.append(Member(CLOCK, ("admit", "guard", "invoke", "settle"), environment=clock.environment()))
+    if cluster is not None:
+        stages = ("admit", "lookup", "invoke", "verify", "settle")
+        members.append(Member(DOOR, stages, brokers=cluster.door(DOOR).brokers))
+    return members
 
 
-def _chosen(options: Options) -> dict[str, Fault]:
-    every = {fault.kind: fault for fault in (*PROCESS_FAULTS, *BROKER_FAULTS, *OUTSIDE_FAULTS)}
+def _where_there_is(make: Callable[[], T], say: Tell) -> T | None:
+    """A tool, or None where it cannot be had; faults that need it are left out then."""
+    try:
+        return make()
+    except Unavailable as reason:
+        say(f"left out: {reason}")
+        return None
+
+
+def _chosen(options: Options, scene: Scene) -> dict[str, Fault]:
+    every = {
+        fault.kind: fault for fault in (*PROCESS_FAULTS, *BROKER_FAULTS, *OUTSIDE_FAULTS, *START_FAULTS, *STORE_FAULTS)
+    }
+    if scene.fleet.disk is not None:
+        every |= {fault.kind: fault for fault in DISK_FAULTS}
+    if scene.cluster is not None:
+        every |= {fault.kind: fault for fault in CLUSTER_FAULTS}
+    if scene.clock is None:
+        every = {kind: fault for kind, fault in every.items() if fault.strike is not clock_jumps}
     return every if options.kinds is None else {kind: every[kind] for kind in options.kinds}
 
 
