@@ -8,6 +8,8 @@ import atexit
 import fcntl
 import hashlib
 import os
+import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -26,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 POM = ROOT / "tests" / "pom.xml"
 CACHE = ROOT / ".cache" / "kafka"
 CLUSTER_ID = "c3RyZWFtZ3VhcmR0ZXN0cw"
-START_SECONDS = 45.0
+START_SECONDS = 90.0
 
 
 class KafkaUnavailable(Exception):
@@ -59,14 +61,28 @@ def jars() -> Path:
 class KafkaNode:
     """One broker. `start` formats and starts it in `directory`, `kill` is SIGKILL, `stop` an orderly end, and after
     either `start` brings it back on the same port with what it stored. All of them block. Start it in the main thread: the
-    broker ends with the thread that started it."""
+    broker ends with the thread that started it.
 
-    def __init__(self, directory: Path) -> None:
+    A node of a cluster gets its number, its port and `settings` that replace those of a node alone. `heap` is in MB.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        number: int = 1,
+        port: int | None = None,
+        settings: Mapping[str, str | int] | None = None,
+        heap: int = 512,
+    ) -> None:
+        found, controller = free_ports(2)
         self._directory = directory
-        self._port, controller = _free_ports(2)
+        self._port = port or found
+        self._heap = heap
         self._config = directory / "server.properties"
-        self._settings = _settings(directory, self._port, controller)
+        self._settings = _settings(directory, number, self._port, controller) | dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
+        self.number = number
 
     @property
     def brokers(self) -> str:
@@ -80,22 +96,31 @@ class KafkaNode:
             raise RuntimeError("the broker is not running")
         return self._process.pid
 
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and neither killed nor stopped since."""
+        return self._process is not None
+
     def start(self) -> None:
         """Return when the broker answers. Raises `KafkaUnavailable`, with the end of its log, when it does not."""
+        self.launch()
+        self.await_answer()
+
+    def launch(self) -> None:
+        """Begin to start it, for those who start several side by side; `await_answer` is the rest. Raises
+        `KafkaUnavailable`."""
         library = jars()
         self._directory.mkdir(parents=True, exist_ok=True)
-        java = ["java", "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{library}/*"]
-        if not self._config.exists():
-            self._config.write_text("".join(f"{key}={value}\n" for key, value in self._settings.items()))
-            tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._config)]
-            formatted = subprocess.run([*java, *tool], capture_output=True, text=True, check=False)
-            if formatted.returncode:
-                raise KafkaUnavailable(
-                    f"the storage cannot be formatted: {(formatted.stdout + formatted.stderr)[-400:]}"
-                )
+        self._config.write_text("".join(f"{key}={value}\n" for key, value in self._settings.items()))
+        java = ["java", "-Xms64m", f"-Xmx{self._heap}m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
+        java += ["-cp", f"{library}/*", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+        broker = shlex.join([*java, "kafka.Kafka", str(self._config)])
+        if not (self._directory / "log" / "meta.properties").exists():
+            tool = [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._config)]
+            broker = f"{shlex.join(tool)} && exec {broker}"  # one process id, so that it dies with its parent
         with (self._directory / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*java, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "kafka.Kafka", str(self._config)],
+                ["/bin/sh", "-c", broker if "&&" in broker else f"exec {broker}"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -103,9 +128,13 @@ class KafkaNode:
                 preexec_fn=die_with_parent(),
             )
         atexit.register(self.kill)
+
+    def await_answer(self) -> None:
+        """The second half of `start`."""
+        process = self._process
         deadline = time.monotonic() + START_SECONDS
         while not _answers(self._port):
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if process is None or process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise KafkaUnavailable(
                     f"the broker does not start: {(self._directory / 'broker.log').read_text()[-600:]}"
@@ -126,6 +155,7 @@ class KafkaNode:
             return
         atexit.unregister(self.kill)
         process.send_signal(how)
+        process.send_signal(signal.SIGCONT)  # a frozen one hears nothing else
         try:
             process.wait(15)
         except subprocess.TimeoutExpired:
@@ -136,13 +166,20 @@ class KafkaNode:
         self, topics: Sequence[str], *, partitions: int = 4, configs: Mapping[str, str] | None = None
     ) -> None:
         """Create topics. Raises aiokafka's errors, also for one that exists."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.brokers)
-        await admin.start()
-        try:
-            new = [NewTopic(name, partitions, 1, topic_configs=dict(configs or {})) for name in topics]
-            await admin.create_topics(new)
-        finally:
-            await admin.close()
+        await create_topics(self.brokers, topics, partitions, 1, configs)
+
+
+async def create_topics(
+    brokers: str, topics: Sequence[str], partitions: int, replication: int, configs: Mapping[str, str] | None = None
+) -> None:
+    """Create topics. Raises aiokafka's errors, also for one that exists."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
+    await admin.start()
+    try:
+        new = [NewTopic(name, partitions, replication, topic_configs=dict(configs or {})) for name in topics]
+        await admin.create_topics(new)
+    finally:
+        await admin.close()
 
 
 def unique(name: str) -> str:
@@ -150,11 +187,11 @@ def unique(name: str) -> str:
     return f"{name}-{uuid4().hex[:8]}"
 
 
-def _settings(directory: Path, port: int, controller: int) -> dict[str, str | int]:
+def _settings(directory: Path, number: int, port: int, controller: int) -> dict[str, str | int]:
     return {
         "process.roles": "broker,controller",
-        "node.id": 1,
-        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+        "node.id": number,
+        "controller.quorum.voters": f"{number}@127.0.0.1:{controller}",
         "controller.listener.names": "CONTROLLER",
         "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
@@ -177,12 +214,19 @@ def _settings(directory: Path, port: int, controller: int) -> dict[str, str | in
     }
 
 
-def _free_ports(count: int) -> list[int]:
-    """Kafka must know its ports before it starts, so they are found and let go again."""
-    sockets = [socket.socket() for _ in range(count)]
+def free_ports(count: int) -> list[int]:
+    """Kafka must know its ports before it starts, so they are found and let go again. They lie below those that the kernel
+    gives to outgoing connections, which would take the port of a broker while it is down."""
+    sockets = list[socket.socket]()
     try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
+        while len(sockets) < count:
+            one = socket.socket()
+            try:
+                one.bind(("127.0.0.1", 10_000 + secrets.randbelow(22_000)))
+            except OSError:
+                one.close()
+            else:
+                sockets.append(one)
         return [int(one.getsockname()[1]) for one in sockets]
     finally:
         for one in sockets:
