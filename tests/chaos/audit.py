@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from streamguard.intake.marks import Place
 from streamguard.stream.topics import DEAD_LETTERS
 from tests.chaos.audit_calls import Books, balance
 from tests.chaos.audit_commits import too_far, undrained
@@ -122,7 +123,10 @@ def _rows(line: Line) -> list[str]:
 
 def _gaps(evidence: Evidence) -> list[str]:
     """Offsets that are missing within a partition: nothing here writes transactions or compacts so soon."""
-    counts = Counter(one.place for records in evidence.records.values() for one in records)
+    counts: Counter[Place] = Counter()
+    for records in evidence.records.values():
+        for one in records:
+            counts[one.place] += one.span
     return [
         f"{'/'.join(map(str, place))} ends at {end} and holds {counts[place]} records"
         for place, end in evidence.ends.items()

@@ -1,6 +1,6 @@
 """Each request one end: what the records of one identity, all stages together, say of each other."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from streamguard.stream.planned import Identity
@@ -27,17 +27,18 @@ def by_identity(line: Line) -> ByIdentity:
 
 
 def unsent(line: Line) -> list[str]:
-    """What was acknowledged to its sender and is not there."""
-    identities = {one.identity for one in line.records("requests")}
-    digests = {(one.topic, one.digest) for records in line.evidence.records.values() for one in records if one.digest}
-    lost: list[str] = []
-    for number, one in enumerate(line.evidence.sent):
-        if one.identity is not None:
-            if one.identity not in identities:
-                lost.append(f"{_name(one.identity)} was acknowledged and is not in {one.topic}")
-        elif (one.topic, one.digest) not in digests:
-            lost.append(f"bytes were acknowledged (the {number + 1}. sent) and are not in {one.topic}")
-    return lost
+    """What was acknowledged to its sender and is not there, as often as it was acknowledged."""
+    there = Counter(
+        (one.topic, one.digest) for records in line.evidence.records.values() for one in records if one.digest
+    )
+    asked = Counter((one.topic, one.digest) for one in line.evidence.sent)
+    named = {one.digest: one.identity for one in line.evidence.sent if one.identity is not None}
+    return [
+        f"{_name(named[digest]) if digest in named else f'a record of bytes {digest.hex()}'} was acknowledged {count} times and "
+        f"is {there[topic, digest]} times in {topic}"
+        for (topic, digest), count in asked.items()
+        if there[topic, digest] < count
+    ]
 
 
 def ends(line: Line, found: ByIdentity) -> tuple[list[str], list[str], list[str], list[str]]:

@@ -14,6 +14,7 @@ from streamguard.events.outcome import Outcome, Response
 from streamguard.events.request import Request
 from streamguard.events.stages import Admitted, CacheEntry, Carried, Completion
 from streamguard.events.usage import Call
+from streamguard.intake.damage import OFFSETS, UNREADABLE_BATCH
 from streamguard.intake.existing import OF, SRC, InputId, parse_src
 from streamguard.intake.marks import Place
 from streamguard.stream.planned import Identity
@@ -74,11 +75,12 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter: who found what wrong with which record. `sent_src` is what that record's own `src` said."""
+    """A dead letter: who found what wrong with which record. An `empty` one holds nothing of it: it was too large."""
 
     stage: str
     code: str
     at: InputId | None
+    empty: bool = False
 
 
 Fact = Decided | Told | Answer | Sum | Letter | Booked | None
@@ -89,7 +91,8 @@ class Kept:
     """One record. Topics are named without prefix. `source` and `of` are its headers, `made_from` its identity as an input.
 
     `digest` is of key and value where bytes must come out as they went in. `fact` None: it cannot be read, or there is
-    nothing to keep of it (a request, a payload, what lies between the stages).
+    nothing to keep of it (a request, a payload, what lies between the stages). `span` is how many offsets it stands for: the
+    remains of a damaged batch stand for all that were in it.
     """
 
     place: Place
@@ -102,6 +105,7 @@ class Kept:
     fact: Fact = None
     digest: bytes = b""
     readable: bool = True
+    span: int = 1
 
     @property
     def topic(self) -> str:
@@ -137,7 +141,7 @@ class Keeper:
         of = headers.get(OF, b"")
         if of not in self._ofs:
             self._ofs[of] = frozenset(self._topics.plain(name) for name in of.decode(errors="replace").split(","))
-        record, identity, fact = self._read(topic, headers, entry)
+        record, identity, fact = (None, None, None) if entry.damage else self._read(topic, headers, entry)
         in_full = topic == DEAD_LETTERS or record is None or topic == "requests"
         return Kept(
             place=self._place(entry.place),
@@ -150,6 +154,7 @@ class Keeper:
             fact=fact,
             digest=digest(entry.key, entry.value) if in_full else b"",
             readable=record is not None or topic == DEAD_LETTERS,
+            span=_span(headers) if entry.damage == UNREADABLE_BATCH else 1,
         )
 
     def _read(
@@ -171,7 +176,7 @@ class Keeper:
 
     def _letter(self, headers: Mapping[str, bytes]) -> Letter:
         stage, code = (headers.get(name, b"").decode(errors="replace") for name in ("dlq.stage", "dlq.code"))
-        return Letter(intern(stage), intern(code), self._source(headers.get("dlq.at")))
+        return Letter(intern(stage), intern(code), self._source(headers.get("dlq.at")), "dlq.size" in headers)
 
     def _written_from(self, topic: str, headers: Mapping[str, bytes]) -> InputId | None:
         """In `requests` only what admit sent on, and what was replayed, is the line's: services may send any `src`."""
@@ -192,6 +197,11 @@ class Keeper:
     def _place(self, place: Place) -> Place:
         plain = Place(self._topics.plain(place.topic), place.partition)
         return self._places.setdefault(plain, plain)
+
+
+def _span(headers: Mapping[str, bytes]) -> int:
+    first, _, last = headers[OFFSETS].decode().partition("-")
+    return int(last) - int(first) + 1
 
 
 def _identity(record: Record) -> Identity | None:

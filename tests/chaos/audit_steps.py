@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 
 from streamguard.intake.existing import InputId
 from streamguard.stages.guard import Epochs
@@ -82,7 +83,7 @@ def steps(line: Line) -> tuple[list[str], list[str], list[str]]:
     lost: list[str] = []
     twice: list[str] = []
     wrong: list[str] = []
-    decided = {one.identity for one in line.valid("admission-journal")}
+    decided = {one.identity for one in line.valid("admission-journal") if one.identity is not None}
     for topic, stage in READ_BY.items():
         for record in line.records(topic):
             outputs = line.counting(record)
@@ -108,6 +109,7 @@ def steps(line: Line) -> tuple[list[str], list[str], list[str]]:
             wrong += _not_its_own(record, outputs)
     twice += _letters_twice(line)
     wrong += _of_nothing(line)
+    wrong += _of_no_owner(line)
     return lost, twice, wrong
 
 
@@ -130,7 +132,7 @@ def _not_its_own(record: Kept, outputs: Sequence[Kept]) -> Iterable[str]:
             assert isinstance(one.fact, Letter)
             if one.fact.at != record.name:
                 yield f"{one} names another place than {record}"
-            if record.digest and one.digest != record.digest:
+            if record.digest and one.digest != record.digest and not one.fact.empty:
                 yield f"{one} holds other bytes than {record}"
         elif one.identity != record.identity:
             yield f"{one} is another request's than {record}, from which it was made"
@@ -162,6 +164,20 @@ def _of_nothing(line: Line) -> Iterable[str]:
                     yield f"{one} names no input"
             elif one.source not in line.inputs and id(one) not in sent:
                 yield f"{one} was made from {'/'.join(map(str, (*one.source.place, one.source.offset)))}, which is no record"
+
+
+def _of_no_owner(line: Line) -> Iterable[str]:
+    """Every decision is one of an owner who wrote its marker first."""
+    markers = {
+        (one.place.partition, one.offset)
+        for one in line.valid("admission-journal")
+        if isinstance(one.fact, Decided) and one.fact.epoch is None
+    }
+    for one in chain(line.valid("admission-journal"), line.valid("admitted")):
+        if not isinstance(one.fact, Decided) or one.fact.epoch is None:
+            continue
+        if (one.fact.partition, one.fact.epoch) not in markers:
+            yield f"{one} is of epoch {one.fact.epoch}, where the journal has no marker that counts"
 
 
 def _void(journal: Iterable[Kept], admitted: Iterable[Kept]) -> set[InputId]:

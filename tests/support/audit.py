@@ -14,6 +14,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from streamguard.intake.clients import received
+from streamguard.intake.damage import read_carefully
 from streamguard.intake.existing import InputId, parse_src
 from streamguard.intake.marks import Place, decode
 
@@ -28,6 +30,9 @@ class Entry:
     key: bytes | None
     value: bytes | None
     headers: Mapping[str, bytes]
+    """Those that say something, the last of each name."""
+    damage: str = ""
+    """A code of `streamguard.intake.damage` when it is not as a record must be."""
 
     @property
     def identity(self) -> InputId:
@@ -50,6 +55,7 @@ async def read_each(brokers: str, topics: Sequence[str]) -> AsyncGenerator[Entry
     numbers = await _partitions(brokers, topics)
     consumer = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
+    read_carefully(consumer)  # records that aiokafka cannot read are evidence too
     try:
         for topic in topics:
             places = [TopicPartition(topic, number) for number in numbers[topic]]
@@ -59,8 +65,11 @@ async def read_each(brokers: str, topics: Sequence[str]) -> AsyncGenerator[Entry
                 await consumer.seek_to_beginning(place)
             while any([await consumer.position(place) < ends[place] for place in places]):
                 for place, records in (await consumer.getmany(timeout_ms=500)).items():
-                    for one in records:
-                        yield Entry(Place(*place), one.offset, one.timestamp, one.key, one.value, dict(one.headers))
+                    for one in map(received, records):
+                        headers = {name: value for name, value in one.headers if value}
+                        yield Entry(
+                            Place(*place), one.offset, one.timestamp, one.key, one.value, headers, damage=one.damage
+                        )
     finally:
         await consumer.stop()
 
