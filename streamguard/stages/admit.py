@@ -26,8 +26,8 @@ _IDENTITY = (
 )  # fmt: skip
 """Fields of a request that are bounded in length and hold no text."""
 
-RUN = 1
-"""A request that comes in over `requests` is in its first pass; replays of dead letters raise it."""
+FIRST_RUN = 1
+"""A request that comes in over `requests` is in its first pass, unless it is a replayed dead letter."""
 
 
 class Misplaced(StreamguardError):
@@ -69,9 +69,9 @@ class Admit:
         if (home := self._partition_of(request.tenant_id)) != event.partition:
             if event.placed:
                 raise Misplaced
-            return [Out("requests", request.tenant_id, request, partition=home, placed=True)]
+            return [Out("requests", request.tenant_id, request, partition=home, placed=True, run=event.run)]
         state = self._owned.admission(event.partition)
-        seen = state.seen(request.tenant_id, request.request_id, RUN)
+        seen = state.seen(request.tenant_id, request.request_id, event.run or FIRST_RUN)
         if seen is not None:
             return self._outputs(event, seen.decision, watch) if seen.src == event.src else []
         now = state.now(event.timestamp_us, self._clock.now_us())
@@ -89,9 +89,11 @@ class Admit:
         partition's owner knows: here nobody can tell whether it was.
         """
         watch, request = Watch("admit", self._clock), event.record
+        if self._partition_of(request.tenant_id) != event.partition:
+            return []
         state = self._owned.admission(event.partition)
-        seen = state.seen(request.tenant_id, request.request_id, RUN)
-        if self._partition_of(request.tenant_id) != event.partition or (seen is not None and seen.src != event.src):
+        seen = state.seen(request.tenant_id, request.request_id, event.run or FIRST_RUN)
+        if seen is not None and seen.src != event.src:
             return []
         decision = Decision(
             action="refuse",
@@ -151,7 +153,7 @@ class Admit:
             kind="decision",
             tenant_id=request.tenant_id,
             request_id=request.request_id,
-            run=RUN,
+            run=event.run or FIRST_RUN,
             user_id=request.user_id,
             client_ip=request.client_ip,
             src=event.src,
@@ -161,7 +163,7 @@ class Admit:
         received_at = event.timestamp_us if 0 < event.timestamp_us <= decision.at else decision.at
         admitted = Admitted(
             request=request if decision.action == "admit" else _bare(request),
-            run=RUN,
+            run=event.run or FIRST_RUN,
             received_at=received_at,
             decision=decision,
             trail=(watch.entry(decision.reason or decision.action, waited_us=max(0, watch.started_at - received_at)),),

@@ -25,6 +25,8 @@ class Event(Generic[R_co]):
     trace_id: str | None = None
     placed: bool = False
     """It was sent on once already, to the partition where it belongs (admit only)."""
+    run: int | None = None
+    """Which pass of its request this is, where an operator replayed it from the dead letters; None: it came by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class Out:
     partition: int | None = None
     placed: bool = False
     """Mark it as sent on to the partition where it belongs."""
+    run: int | None = None
+    """The `run` of the event, for a record that is sent on before it can carry it."""
 
 
 Step = Sequence[Out]

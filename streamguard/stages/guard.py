@@ -107,7 +107,8 @@ class Guard:
             return [Out("guarded", event.key, found)]
         if isinstance(found, Outcome):
             return conclude(event.key, found, ())
-        if self._epochs.void(event.partition, event.offset, decision.partition, decision.epoch):
+        # a replay lies behind whatever was admitted since, and an operator vouches for it
+        if event.run is None and self._epochs.void(event.partition, event.offset, decision.partition, decision.epoch):
             return []
         watch = Watch("guard", self._clock)
         if decision.action == "refuse":

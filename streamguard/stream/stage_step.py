@@ -20,6 +20,7 @@ from streamguard.intake.damage import is_text
 from streamguard.intake.errors import BurialRefused, Diverged
 from streamguard.stages.contract import Event, Out, Stage, Step
 from streamguard.stages.ending import conclude
+from streamguard.stream.dead_letters import RUN, replayed_run
 from streamguard.stream.topics import DEAD_LETTERS, Topics
 
 log = logging.getLogger(__name__)
@@ -115,8 +116,12 @@ class StageStep:
         return conclude(event.key, decode(Outcome, value), placeholders)
 
     def _event(self, record: Received, headers: Mapping[str, bytes]) -> Event[Any]:
+        run = replayed_run(headers, self._topics.full(DEAD_LETTERS))
+        decoded = decode(self._record, record.value, _text(headers.get("schema")))
+        if run is not None and isinstance(decoded, Admitted | Carried):
+            decoded = decoded.model_copy(update={"run": run})
         return Event(
-            record=decode(self._record, record.value, _text(headers.get("schema"))),
+            record=decoded,
             key=_text(record.key) or "",
             src=record.src,
             partition=record.partition,
@@ -125,6 +130,7 @@ class StageStep:
             size=len(record.value or b""),
             trace_id=trace_id(headers),
             placed="placed" in headers,
+            run=run,
         )
 
     def _found(self, found: Mapping[str, bytes]) -> Record | None:
@@ -150,6 +156,8 @@ class StageStep:
             headers.append(("deadline", str(deadline).encode()))
         if out.placed:
             headers.append(("placed", b"1"))
+        if out.run is not None:
+            headers.append((RUN, b"%d" % out.run))
         value = None
         if out.record is not None:
             headers.append(("schema", schema_name(type(out.record)).encode()))
