@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prometheus_client import start_http_server
-
 from streamguard.analytics.prices import GenaiPrices
 from streamguard.answers.provenance import Signer
 from streamguard.cache.exact import ExactCache
@@ -38,9 +36,11 @@ from streamguard.stages.verify import Verify
 from streamguard.stages.watch import Watch
 from streamguard.stream.cache_feed import CacheFeed
 from streamguard.stream.flow import FLOW, Route, group_name
+from streamguard.stream.health import Health
 from streamguard.stream.hosting import Background, HostedStage, run_worker
 from streamguard.stream.journal import AdmissionJournal
 from streamguard.stream.stage_step import Failing, StageStep
+from streamguard.stream.topic_check import TopicCheck, look_at
 from streamguard.stream.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -95,19 +95,41 @@ class Worker:
         topics = Topics.load(self.config.kafka.prefix)
         hosted: list[HostedStage] = []
         background: list[Background] = []
-        builder = _Builder(self.config, topics, self.clock)
+        kafka = self.config.kafka
+        look = look_at(kafka.brokers, {topics.full(topic.name) for topic in topics})
+        check = TopicCheck(
+            look, topics, self.stages, partitions=kafka.partitions, wait=kafka.topics_wait, clock=self.clock
+        )
+        health = Health(self.stages, self.clock)
+        builder = _Builder(self.config, topics, self.clock, check)
         for name in self.stages:
             built = getattr(builder, name)()
-            hosted.append(self._host(FLOW[name], topics, built))
+            hosted.append(self._host(FLOW[name], topics, built, check, health))
             background += built.background
-        return run_worker(self.name, hosted, datadir=datadir, background=background, on_start=self._serve_metrics)
+        beating: list[asyncio.Task[None]] = []
 
-    def _host(self, route: Route, topics: Topics, built: _Built) -> HostedStage:
+        async def before() -> None:
+            beating.append(asyncio.create_task(health.beat()))
+            self._serve(health)
+            await check()
+
+        return run_worker(
+            self.name,
+            hosted,
+            datadir=datadir,
+            background=background,
+            before=before,
+            on_start=lambda: log.info("metrics served", extra={"address": health.address}) if health.address else None,
+        )
+
+    def _host(self, route: Route, topics: Topics, built: _Built, check: TopicCheck, health: Health) -> HostedStage:
         step = StageStep(route.stage, route.source, built.stage, topics, built.failing)
 
         def intake(through: StepFunction) -> Intake:
             built_intake = Intake(
-                self._settings(route.stage, open_sources="services" in topics[route.source].written_by),
+                self._settings(
+                    route.stage, check.partitions, open_sources="services" in topics[route.source].written_by
+                ),
                 sources=[topics.full(route.source)],
                 targets=[topics.full(name) for name in route.targets],
                 rekeyed=[topics.full(name) for name in route.rekeyed],
@@ -118,16 +140,21 @@ class Worker:
             )
             if built.permit is not None:
                 built.permit.intake = built_intake
+            health.watch(route.stage, built_intake)
             return built_intake
 
         return HostedStage(route.stage, intake, step)
 
-    def _settings(self, stage: str, *, open_sources: bool) -> Settings:
+    def _settings(self, stage: str, partitions: int, *, open_sources: bool) -> Settings:
         kafka = self.config.kafka
         return Settings(
             brokers=kafka.brokers,
             group=group_name(kafka.prefix, stage),
             instance=f"{self.name}-{stage}",
+            lock_dir=self.config.worker.lock_dir,
+            partitions=partitions,
+            grown=kafka.partitions is not None,
+            topics_wait=kafka.topics_wait,
             session=kafka.session,
             cap=kafka.in_flight,
             span=kafka.span,
@@ -140,18 +167,18 @@ class Worker:
             open_sources=open_sources,
         )
 
-    def _serve_metrics(self) -> None:
+    def _serve(self, health: Health) -> None:
         port = self.config.worker.metrics_port
         if port is not None:
-            server, _ = start_http_server(port + self.number if port else 0, addr="127.0.0.1")
-            log.info("metrics served", extra={"address": f"127.0.0.1:{server.server_port}"})
+            health.serve(port + self.number if port else 0)
 
 
 class _Builder:
     """Builds each stage; one method a stage, named like it."""
 
-    def __init__(self, config: Config, topics: Topics, clock: Clock) -> None:
+    def __init__(self, config: Config, topics: Topics, clock: Clock, check: TopicCheck) -> None:
         self._config = config
+        self._check = check
         self._topics = topics
         self._clock = clock
         self._key = config.policy.key.get_secret_value().encode()
@@ -161,7 +188,11 @@ class _Builder:
     def admit(self) -> _Built:
         config = self._config
         journal = AdmissionJournal(
-            config.kafka.brokers, self._topics.full("admission-journal"), self._topics.full("requests"), config.limits
+            config.kafka.brokers,
+            self._topics.full("admission-journal"),
+            self._topics.full("requests"),
+            config.limits,
+            lambda: self._check.partitions,
         )
         calls = 1 + config.invoke.retries + config.invoke.reasks + max(map(len, config.routes.values()), default=1)
         stage = Admit(config.limits, journal, journal.partition_of, self._clock, calls)

@@ -7,7 +7,7 @@ from streamguard.events.trail import StageName
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`targets` keep the input's key and partition number; in `rekeyed` topics the key changes.
+    """`targets` keep the input's key and partition number; in `rekeyed` topics the key changes; `beside` are read whole.
 
     `pipelined`: only the decision is serial, its outputs follow in order while the next decision is made.
     """
@@ -17,6 +17,7 @@ class Route:
     targets: tuple[str, ...]
     rekeyed: tuple[str, ...] = ()
     pipelined: bool = False
+    beside: tuple[str, ...] = ()
 
 
 _ENDED = ("outcomes", "responses", "dead-letters")
@@ -27,7 +28,7 @@ FLOW: dict[str, Route] = {
     for route in (
         Route("admit", "requests", ("admission-journal", "dead-letters"), ("admitted", "requests"), pipelined=True),
         Route("guard", "admitted", ("guarded", *_ENDED)),
-        Route("lookup", "guarded", ("invocations", "completions", *_ENDED)),
+        Route("lookup", "guarded", ("invocations", "completions", *_ENDED), beside=("cache-entries",)),
         Route("invoke", "invocations", ("completions", *_ENDED)),
         Route("verify", "completions", _ENDED),
         Route("settle", "outcomes", ("telemetry", "payloads", "dead-letters"), ("settlements", "cache-entries")),

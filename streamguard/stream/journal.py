@@ -6,16 +6,16 @@ Implements `streamguard.intake.contract.Ownership` and `streamguard.stages.admit
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
 
 from streamguard.config import Limits
 from streamguard.errors import InvalidRecord, StreamguardError
 from streamguard.events.booked import JournalEntry
 from streamguard.events.codec import decode, encode, schema_name
+from streamguard.intake.layout import key_partition
 from streamguard.limits.admission import Admission
 from streamguard.limits.journal import JournalReplay
 
@@ -35,21 +35,18 @@ class MarkerVoid(KafkaError):
     retriable = True
 
 
-class PartitionsDiffer(StreamguardError):
-    """Requests and their journal must be partitioned alike: one worker owns both of a tenant."""
-
-
 class AdmissionJournal:
     """The journal partitions of one admit worker. Also its background: connected before the intake starts."""
 
     _producer: AIOKafkaProducer
     _reader: AIOKafkaConsumer
 
-    def __init__(self, brokers: str, topic: str, requests: str, limits: Limits) -> None:
+    def __init__(self, brokers: str, topic: str, requests: str, limits: Limits, partitions: Callable[[], int]) -> None:
+        """`partitions` tells, once connected, the count under which tenants have their places."""
         self._brokers = brokers
         self._topic = topic
         self._requests = requests
-        self._partitions = 0
+        self._count = partitions
         self._limits = limits
         self._ends: dict[int, int] = {}
         self._owned: dict[int, JournalReplay] = {}
@@ -69,12 +66,6 @@ class AdmissionJournal:
             await self._producer.start()
             await self._reader.start()
             await self._reader.end_offsets([TopicPartition(self._topic, 0)])  # learns the topic now, not in a rebalance
-            counts = [len(await self._producer.partitions_for(topic)) for topic in (self._requests, self._topic)]
-            if counts[0] != counts[1]:
-                raise PartitionsDiffer(
-                    f"{self._requests} has {counts[0]} partitions and {self._topic} has {counts[1]}; they must be equal"
-                )
-            self._partitions = counts[0]
             ready.set()
             await stop.wait()
         finally:
@@ -91,7 +82,7 @@ class AdmissionJournal:
 
     def partition_of(self, tenant_id: str) -> int:
         """The partition of `requests` where a tenant's requests belong: murmur2 of its id, as Kafka's own clients do."""
-        return (murmur2(tenant_id.encode()) & 0x7FFFFFFF) % self._partitions
+        return key_partition(tenant_id.encode(), self._count())
 
     async def prepare(self, partitions: frozenset[int]) -> None:
         """How far the journals reach, before the group confirms that we own them."""
