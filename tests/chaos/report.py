@@ -35,7 +35,8 @@ class Ended(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Silence:
     """Of all faults of a kind: how often it struck, the longest time without an outcome in a partition, the longest time
-    that a request waited for its outcome, and the least possible one, because of `because`. In seconds."""
+    that a request waited for its outcome, and the least possible one, because of `because`. In seconds. Measured at those
+    that struck alone, where there are any."""
 
     times: int
     longest: float
@@ -84,10 +85,23 @@ class Report:
             by_kind[one.kind].append(one)
         found: dict[str, Silence] = {}
         for kind, all_ in sorted(by_kind.items()):
-            gaps, waits = zip(*(self._around(one) for one in all_), strict=True)
+            gaps, waits = zip(*(self._around(one) for one in self._alone(all_) or all_), strict=True)
             floor = min(one.floor for one in all_)
             found[kind] = Silence(len(all_), max(gaps), max(waits), floor, all_[0].because)
         return found
+
+    def _alone(self, some: Sequence[Struck]) -> list[Struck]:
+        """Those during which, and in whose aftermath, no other fault was felt."""
+        return [
+            one
+            for one in some
+            if not any(
+                other is not one
+                and other.began_ms < one.ended_ms + AFTERMATH_MS
+                and one.began_ms < other.ended_ms + AFTERMATH_MS
+                for other in self.struck
+            )
+        ]
 
     def _around(self, one: Struck) -> tuple[float, float]:
         """The longest silence of a partition and the longest wait of a request, in seconds, while the fault was felt."""
