@@ -17,7 +17,6 @@ from tests.support.raw_records import Raw, produce
 PREFIX = "garbage-"
 """All ids, users and tenants of hostile requests begin with it."""
 
-
 _MISPLACED = frozenset({"another's partition", "placed, and yet misplaced"})
 
 
@@ -47,6 +46,7 @@ class Sent:
     """Where it lies; `offset` None when the broker refused it, with `error`, the name of aiokafka's class."""
 
     item: Garbage
+    partition: int
     offset: int | None
     error: str | None
 
@@ -79,12 +79,9 @@ def make(kind: str, draw: random.Random) -> Garbage:
 
 
 async def send(brokers: str, topic: str, items: Sequence[Garbage]) -> list[Sent]:
-    """Write them one after another and tell where they lie. Raises `TimeoutError` when the brokers do not answer for long."""
-    ends = await produce(brokers, topic, [(item.place, item.raw) for item in items])
-    return [
-        Sent(item, None, end) if isinstance(end, str) else Sent(item, end, None)
-        for item, end in zip(items, ends, strict=True)
-    ]
+    """Write them one after another and tell where each lies. Raises `TimeoutError` when the brokers do not answer for long."""
+    written = await produce(brokers, topic, [(item.place, item.raw) for item in items])
+    return [Sent(item, at.partition, at.offset, at.error) for item, at in zip(items, written, strict=True)]
 
 
 def _home(tenant: str) -> int:

@@ -135,12 +135,12 @@ KINDS: Mapping[str, tuple[Ends, Maker]] = MappingProxyType(
         "huge number in a field": (Ends.DEAD_LETTER, _field_of_json(b"1" + b"0" * 400, name=b"deadline")),
         "negative deadline": (Ends.DEAD_LETTER, _field(deadline=-1)),
         "unknown lane": (Ends.DEAD_LETTER, _field(lane="express")),
+        "header name that is not UTF-8": (Ends.DEAD_LETTER, _headed((_NOT_UTF8, b"value"))),
         "placed, and yet misplaced": (Ends.DEAD_LETTER, _headed((b"placed", b"1"))),
         # -- a good request in a strange record ------------------------------------------------------------------------
         "no key": (Ends.OUTCOME, lambda request, draw: _raw(request, key=None)),
         "key that is not UTF-8": (Ends.OUTCOME, lambda request, draw: _raw(request, key=_NOT_UTF8)),
         "key of 100 kB": (Ends.OUTCOME, lambda request, draw: _raw(request, key=b"k" * 100_000)),
-        "header name that is not UTF-8": (Ends.OUTCOME, _headed((_NOT_UTF8, b"value"))),
         "empty header name": (Ends.OUTCOME, _headed((b"", b"value"))),
         "header value that is not UTF-8": (
             Ends.OUTCOME,

@@ -39,6 +39,15 @@ class Raw:
     """Whether the batch's checksum is right."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where a record lies. `offset` is None when the broker refused it: then `error` is the name of aiokafka's error."""
+
+    partition: int
+    offset: int | None
+    error: str | None = None
+
+
 def batch(record: Raw) -> bytes:
     """A batch of one record."""
     body = bytearray(b"\0")  # attributes of a record: there are none
@@ -62,11 +71,10 @@ def batch(record: Raw) -> bytes:
     return struct.pack(">qiibI", 0, len(checked) + 9, -1, _MAGIC, checksum) + checked
 
 
-async def produce(brokers: str, topic: str, records: Sequence[tuple[int, Raw]]) -> list[int | str]:
+async def produce(brokers: str, topic: str, records: Sequence[tuple[int, Raw]]) -> list[Written]:
     """Write (partition, record) pairs one after another; partitions count modulo those there are.
 
-    For each its offset, or the name of the error with which the broker refused it. Repeats for half a minute what can pass,
-    and raises then; what was not acknowledged may lie there more than once.
+    Repeats for half a minute what can pass, and raises `TimeoutError` then; a record that was repeated may lie there twice.
     """
     client = AIOKafkaClient(bootstrap_servers=brokers)
     await client.bootstrap()
@@ -81,7 +89,7 @@ async def produce(brokers: str, topic: str, records: Sequence[tuple[int, Raw]]) 
         await client.close()
 
 
-async def _one(client: AIOKafkaClient, place: TopicPartition, record: Raw) -> int | str:
+async def _one(client: AIOKafkaClient, place: TopicPartition, record: Raw) -> Written:
     written = batch(record)
     async with asyncio.timeout(_SECONDS):
         while True:
@@ -98,11 +106,11 @@ async def _one(client: AIOKafkaClient, place: TopicPartition, record: Raw) -> in
                 answer = cast("Any", await client.send(leader, request))
                 _, [(_, code, offset, *_)] = answer.topics[0]
                 if code == 0:
-                    return int(offset)
+                    return Written(place.partition, int(offset))
                 raise for_code(code)
             except KafkaError as error:
                 if not error.retriable:
-                    return type(error).__name__
+                    return Written(place.partition, None, type(error).__name__)
                 await asyncio.sleep(_PAUSE)
                 await client.force_metadata_update()
 
