@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from streamguard.errors import InvalidRecord
 from streamguard.events.base import Record
 from streamguard.events.booked import JournalEntry, Payload, Settlement, Telemetry
+from streamguard.events.letters import LetterDecision
 from streamguard.events.outcome import Outcome, Response
 from streamguard.events.request import Request
 from streamguard.events.stages import Admitted, CacheEntry, Completion, Guarded, Invocation
@@ -35,6 +36,7 @@ RECORDS: dict[str, type[Record]] = {
         Telemetry,
         Payload,
         CacheEntry,
+        LetterDecision,
     )
 }
 """The records that travel on their own, by class name."""

@@ -14,6 +14,7 @@ from streamguard.errors import ConfigError
 from streamguard.resources import resource_dir
 
 DEAD_LETTERS = "dead-letters"
+DLQ_DECISIONS = "dlq-decisions"
 
 
 class Topic(BaseModel):
@@ -23,7 +24,7 @@ class Topic(BaseModel):
 
     name: str
     description: str
-    key: Literal["tenant", "conversation", "fingerprint", "as received"]
+    key: Literal["tenant", "conversation", "fingerprint", "as received", "letter"]
     record: str | None = None
     partitions: int
     cleanup: tuple[Literal["delete", "compact"], ...]
