@@ -140,6 +140,11 @@ def make_producer(settings: Settings) -> AIOKafkaProducer:
     return producer
 
 
+def give_up(producer: AIOKafkaProducer, error: Exception) -> None:
+    """Fail all that was handed over and is not acknowledged. Otherwise its `stop` would wait for what has no leader."""
+    cast("Any", producer)._message_accumulator.fail_all(error)
+
+
 async def send_empty(
     producer: AIOKafkaProducer, topic: str, partition: int | None, headers: list[tuple[str, bytes]]
 ) -> "asyncio.Future[RecordMetadata]":

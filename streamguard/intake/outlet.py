@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError, NodeNotReadyError, ProducerClosed
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.structs import RecordMetadata
 
-from streamguard.intake.clients import ask_before_write, send_empty
+from streamguard.intake.clients import ask_before_write, give_up, send_empty
 from streamguard.intake.gate import Gate
 
 log = logging.getLogger(__name__)
@@ -89,6 +89,7 @@ class Outlet:
         for task in self._closing:
             task.cancel()
         if self._producer is not None:
+            give_up(self._producer, Fenced())
             await self._stop(self._producer)
 
     async def hand(

@@ -121,6 +121,12 @@ class FakeProducer:
         self.offsets: dict[str, int] = {}
         self.refuse_at_once: dict[str, Exception] = {}
         self.acknowledge_at_once = False
+        self._message_accumulator = self
+
+    def fail_all(self, exception: Exception) -> None:
+        """As aiokafka's accumulator does."""
+        for sent in self.waiting():
+            sent.refuse(exception)
 
     async def start(self) -> None:
         self.started = True

@@ -82,8 +82,10 @@ async def test_a_producer_that_cannot_start_is_closed() -> None:
 
 async def test_stop_breaks_off_and_closes() -> None:
     bench = await Bench(Copying()).start()
+    future = await bench.outlet.hand("out", b"k", b"v", 0, [])
     await bench.outlet.stop()
     assert bench.producer.stopped
+    assert isinstance(future.exception(), Fenced)  # a batch without a leader would hold up the end for ever
     with pytest.raises(Fenced):
         await cast("Any", bench.producer.client).send(0, produce_request())
 
