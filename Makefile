@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check types lint quick format schemas clean
+.PHONY: setup demo test soak check types lint quick format schemas clean
 
 setup: $(STAMP)
 
@@ -19,6 +19,12 @@ demo: setup
 
 test: quick
 	$(BIN)/pytest -m slow
+
+# hours of faults, for whoever has them: make soak SEEDS="1 2 3" SECONDS_EACH=600
+SEEDS ?= 1 2 3 4 5
+SECONDS_EACH ?= 600
+soak: setup
+	$(BIN)/python -m tests.chaos.soak --seeds "$(SEEDS)" --seconds $(SECONDS_EACH) --output .cache/soak
 
 # side by side: the type checker and the tests leave each other room on two cores
 check: setup

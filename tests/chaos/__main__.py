@@ -40,7 +40,7 @@ def main(
     logging.basicConfig(level=logging.ERROR)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers that are away are the test
     kept = directory or Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
-    options = Options(seed, seconds, int(nodes), rate, kinds or None, every)
+    options = Options(seed=seed, seconds=seconds, nodes=int(nodes), rate=rate, kinds=kinds or None, every=every)
     report = asyncio.run(run(options, kept, tell_on_stderr))
     print(orjson.dumps(report.to_json(), option=orjson.OPT_INDENT_2).decode() if as_json else "\n".join(report.lines()))
     if directory is None and report.ok:

@@ -88,7 +88,7 @@ async def _cut(scene: Scene, draw: Random, seconds: float) -> str:
 async def _in_sync(scene: Scene) -> None:
     """The next broker may be struck only when every partition has all of its replicas again."""
     if scene.cluster is not None:
-        await scene.cluster.replicas_in_sync(seconds=IN_SYNC)
+        await scene.cluster.until_in_sync(seconds=IN_SYNC)
 
 
 def _down(scene: Scene) -> float:

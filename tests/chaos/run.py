@@ -34,7 +34,7 @@ from tests.support.audit import CommitLog
 from tests.support.cluster import KafkaCluster
 from tests.support.disk import SmallDisk
 from tests.support.faketime import FakeTime
-from tests.support.kafka import KafkaNode
+from tests.support.kafka import KafkaNode, required
 from tests.support.unavailable import Unavailable
 
 STALL = 90.0
@@ -44,15 +44,18 @@ Tell = Callable[[str], None]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`seconds` of sending at `rate` a second. `kinds` are the faults to choose from; None: all that fit."""
+    """`seconds` of sending at `rate` a second to `nodes` brokers. `kinds` are the faults to choose from (None: all that fit)
+    but for those `without`. About `every` seconds one strikes, with the chance `mixed` together with another, but none in
+    the last `tail` seconds. A store that is down for long is down `away` seconds."""
 
-    seed: int
-    seconds: float
+    seed: int = 1
+    seconds: float = 600.0
     nodes: int = 3
     rate: float = 33.0
     kinds: Sequence[str] | None = None
+    without: Sequence[str] = ()
     every: float = 22.0
     mixed: float = 0.4
     tail: float = 45.0
@@ -204,10 +207,12 @@ def _members(clock: FakeTime | None, cluster: KafkaCluster | None) -> list[Membe
 
 
 def _where_there_is(make: Callable[[], T], say: Tell) -> T | None:
-    """A tool, or None where it cannot be had; faults that need it are left out then."""
+    """A tool, or None where it cannot be had; faults that need it are left out then. In CI it must be there."""
     try:
         return make()
     except Unavailable as reason:
+        if required():
+            raise
         say(f"left out: {reason}")
         return None
 
@@ -222,7 +227,8 @@ def _chosen(options: Options, scene: Scene) -> dict[str, Fault]:
         every |= {fault.kind: fault for fault in CLUSTER_FAULTS}
     if scene.clock is None:
         every = {kind: fault for kind, fault in every.items() if fault.strike is not clock_jumps}
-    return every if options.kinds is None else {kind: every[kind] for kind in options.kinds}
+    kinds = [kind for kind in options.kinds or every if kind not in options.without]
+    return {kind: every[kind] for kind in kinds}
 
 
 def _children() -> set[int]:

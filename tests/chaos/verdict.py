@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from tests.chaos.audit import Sent, examine, gather
 from tests.chaos.driver import Driver
 from tests.chaos.fleet import Fleet
@@ -23,11 +25,13 @@ async def judge(fleet: Fleet, driver: Driver, raw: Iterable[Sent], commits: Iter
 
     `raw` are records that were sent beside the driver's.
     """
+    calls = await fleet.calls()
+    (fleet.directory / "calls.json").write_bytes(orjson.dumps(calls))
     evidence = await gather(
         fleet.brokers,
         fleet.topics,
         [*driver.sent, *raw],
-        await fleet.calls(),
+        calls,
         store=fleet.store,
         commits=commits,
     )
