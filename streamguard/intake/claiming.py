@@ -23,12 +23,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, cast
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, NoError, for_code
 
 from streamguard.clock import Clock
-from streamguard.intake.clients import is_retriable
+from streamguard.intake.clients import ask_before_joining, is_retriable
 from streamguard.intake.errors import InstanceTaken, SettingsInvalid
 from streamguard.intake.settings import Settings
 
@@ -172,6 +173,32 @@ class Claim:
                 log.warning("the instance %s is held by %s: waiting for its session to end", instance, by)
                 told = True
             await clock.sleep(_LOOK)
+
+    async def guard(
+        self,
+        consumer: AIOKafkaConsumer,
+        admin: AIOKafkaAdminClient,
+        clock: Clock,
+        fail: Callable[[Exception], None],
+    ) -> None:
+        """Before a consumer that has started subscribes: raises InstanceTaken when another process is the member, and lets it
+        ask again after each time that the group threw it out, for then another one may have taken its place. What comes of
+        that goes to `fail`, and the consumer does not join."""
+
+        async def describe() -> list[Member] | None:
+            return await members(admin, self._settings.group)
+
+        async def may_join() -> bool:
+            try:
+                await self.vacant(describe, clock)
+            except Exception as error:  # noqa: BLE001 -- aiokafka would only log it
+                fail(error)
+                await clock.sleep(_LOOK)  # aiokafka asks again at once, until it is closed
+                return False
+            return True
+
+        await self.vacant(describe, clock)
+        ask_before_joining(consumer, may_join)
 
     def release(self) -> None:
         """Let another process have it."""

@@ -9,10 +9,9 @@ from aiokafka.errors import KafkaError
 
 from streamguard.clock import Clock, SystemClock
 from streamguard.intake.assigning import Assigner
-from streamguard.intake.claiming import Claim, members
+from streamguard.intake.claiming import Claim
 from streamguard.intake.clients import (
     Clients,
-    ask_before_joining,
     drain_before_fetching,
     is_retriable,
     make_producer,
@@ -152,26 +151,12 @@ class _Running:
         await self._await_topics()
         await self._clients.start()
         await self._check_commits()
-        await self._vacant()
-        ask_before_joining(self._clients.consumer, self._may_join)
+        context, clients = self._context, self._clients
+        await self._claim.guard(clients.consumer, clients.admin, context.clock, context.fail)
         drain_before_fetching(self._clients.consumer)
         watch_heartbeats(self._clients.consumer, self._context.gate.calm, self._context.clock.monotonic)
         await self._assigner.learn_topics()
         self._clients.consumer.subscribe(list(self._context.layout.sources), listener=self._assigner)
-
-    async def _vacant(self) -> None:
-        admin, group = self._clients.admin, self._context.settings.group
-        await self._claim.vacant(lambda: members(admin, group), self._context.clock)
-
-    async def _may_join(self) -> bool:
-        """Asked after the group has thrown this member out: another process may have taken its place meanwhile."""
-        try:
-            await self._vacant()
-        except Exception as exc:  # noqa: BLE001 -- aiokafka would only log it
-            self._context.fail(exc)
-            await self._context.clock.sleep(0.1)  # aiokafka asks again at once, until it is closed
-            return False
-        return True
 
     async def _check_commits(self) -> None:
         """Raise TopicsGrown when the group has worked under another partition count."""

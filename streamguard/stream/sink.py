@@ -21,6 +21,7 @@ from streamguard.analytics.clickhouse import stores
 from streamguard.analytics.migrations import read_migrations
 from streamguard.clock import Clock, SystemClock
 from streamguard.config import Config
+from streamguard.intake.claiming import Claim
 from streamguard.intake.clients import (
     generation,
     is_retriable,
@@ -62,6 +63,8 @@ class Sink(ConsumerRebalanceListener):
             brokers=config.kafka.brokers,
             group=config.kafka.prefix + GROUP,
             instance=instance,
+            lock_dir=config.worker.lock_dir,
+            topics_wait=config.kafka.topics_wait,
             session=config.kafka.session,
             stall=config.kafka.stall,
             fetch_wait_ms=500,
@@ -88,29 +91,39 @@ class Sink(ConsumerRebalanceListener):
         self._refused_since: float | None = None
         self._moved_at = 0.0
         self._letters: Letters | None = None
+        self._failure: Exception | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Carry until `stop`; then write what was read, within the configured grace.
 
         Raises what only a restart or an operator mends: `StoreError` that waiting does not help, `OffsetGone`,
-        `TopicsMissing`, `TooManyBuried`, `Stalled`, and what aiokafka raises for good. Nothing is lost by it.
+        `TopicsMissing`, `InstanceTaken`, `TooManyBuried`, `Stalled`, and what aiokafka raises for good. Nothing is lost by it.
         """
-        self._consumer = make_consumer(replace(self._settings, client=_FETCH))
+        claim = await Claim.take(self._settings, self._clock)
+        fetch = {"client_id": claim.client_id, **_FETCH}
+        self._consumer = make_consumer(replace(self._settings, client=fetch), claim.note)
         self._admin = make_admin(self._settings)
         self._producer: AIOKafkaProducer = make_producer(self._settings)
         try:
             await self._producer.start()
             await self._admin.start()
             letters = self._letters = await self._wait_for_topics()
-            self._consumer.subscribe(list(self._sources), listener=self)
             await self._consumer.start()
             read_carefully(self._consumer)
+            await claim.guard(self._consumer, self._admin, self._clock, self._fail)
+            self._consumer.subscribe(list(self._sources), listener=self)
             self._moved_at = self._clock.monotonic()
-            while not stop.is_set():
+            while not stop.is_set() and self._failure is None:
                 await self._cycle(letters)
+            if self._failure is not None:
+                raise self._failure
             await self._finish(letters)
         finally:
             await self._close()
+            claim.release()
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
 
     # aiokafka awaits what its listener returns, though the base class does not say so
     async def on_partitions_revoked(  # pyright: ignore[reportIncompatibleMethodOverride] -- see above
