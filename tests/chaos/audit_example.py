@@ -137,13 +137,7 @@ class Example:
         partition, of = record.place.partition, ("outcomes", "responses")
         outcome = self.put("outcomes", partition, record.key, source=record, of=of, fact=told)
         thin = Told(told.status, told.reason, told.cost_nusd, told.signature)
-        self.put(
-            "responses",
-            partition,
-            record.key,
-            fact=Told(told.status, told.reason, told.cost_nusd, told.signature),
-            **made,
-        )
+        self.put("responses", partition, record.key, source=record, of=of, fact=thin)
         calls = several(
             (number, one.call_id, "sim", "model", "first", one.status, one.cost_nusd)
             for number, one in enumerate(told.calls)
@@ -177,7 +171,9 @@ class Example:
         telemetry = [(one, one.fact) for one in self.records["telemetry"] if isinstance(one.fact, Booked)]
         ends = dict(self._next)
         return Evidence(
-            records={name: list(records) for name, records in self.records.items()},
+            records={
+                name: sorted(records, key=lambda one: (one.place, one.offset)) for name, records in self.records.items()
+            },
             sent=list(self.sent),
             ends=ends,
             committed=dict(ends),
