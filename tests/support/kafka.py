@@ -29,6 +29,11 @@ POM = ROOT / "tests" / "pom.xml"
 CACHE = ROOT / ".cache" / "kafka"
 CLUSTER_ID = "c3RyZWFtZ3VhcmR0ZXN0cw"
 START_SECONDS = 90.0
+_ENDED_BY_SIGTERM = 143
+_LOGGING = [
+    f"-Dorg.slf4j.simpleLogger.{key}={value}"
+    for key, value in (("defaultLogLevel", "warn"), ("showDateTime", "true"), ("dateTimeFormat", "HH:mm:ss.SSS"))
+]
 
 
 class KafkaUnavailable(Exception):
@@ -58,6 +63,12 @@ def jars() -> Path:
     return directory
 
 
+def _classes(library: Path) -> Path:
+    """Where the classes that a broker loads are kept as Java can map them into memory: half the CPU of a start."""
+    java = hashlib.sha256(os.path.realpath(shutil.which("java") or "").encode()).hexdigest()[:8]
+    return library.with_name(f"{library.name}-{java}.jsa")
+
+
 class KafkaNode:
     """One broker. `start` formats and starts it in `directory`, `kill` is SIGKILL, `stop` an orderly end, and after
     either `start` brings it back on the same port with what it stored. All of them block. Start it in the main thread: the
@@ -82,6 +93,7 @@ class KafkaNode:
         self._config = directory / "server.properties"
         self._settings = _settings(directory, number, self._port, controller) | dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
+        self._writes: Path | None = None
         self.number = number
 
     @property
@@ -112,15 +124,22 @@ class KafkaNode:
         library = jars()
         self._directory.mkdir(parents=True, exist_ok=True)
         self._config.write_text("".join(f"{key}={value}\n" for key, value in self._settings.items()))
-        java = ["java", "-Xms64m", f"-Xmx{self._heap}m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
-        java += ["-cp", f"{library}/*", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
-        broker = shlex.join([*java, "kafka.Kafka", str(self._config)])
+        java = ["java", "-Xms64m", f"-Xmx{self._heap}m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        java += ["-cp", f"{library}/*", *_LOGGING]
+        classes, self._writes = _classes(library), None
+        written = list[str]()
+        if classes.exists():
+            java.append(f"-XX:SharedArchiveFile={classes}")
+        else:
+            self._writes = classes.with_name(f"{uuid4().hex[:8]}.part")
+            written = [f"-XX:ArchiveClassesAtExit={self._writes}"]
+        steps = [f"exec {shlex.join([*java, *written, 'kafka.Kafka', str(self._config)])}"]
         if not (self._directory / "log" / "meta.properties").exists():
-            tool = [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._config)]
-            broker = f"{shlex.join(tool)} && exec {broker}"  # one process id, so that it dies with its parent
+            tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._config)]
+            steps.insert(0, shlex.join([*java, *tool]))
         with (self._directory / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", broker if "&&" in broker else f"exec {broker}"],
+                ["/bin/sh", "-c", " && ".join(steps)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -146,7 +165,7 @@ class KafkaNode:
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """An orderly end, at most 15 s. Does nothing when it does not run."""
+        """An orderly end, at most 15 s (60 s the first time on a machine). Does nothing when it does not run."""
         self._end(signal.SIGTERM)
 
     def _end(self, how: signal.Signals) -> None:
@@ -154,13 +173,18 @@ class KafkaNode:
         if process is None:
             return
         atexit.unregister(self.kill)
-        process.send_signal(how)
-        process.send_signal(signal.SIGCONT)  # a frozen one hears nothing else
+        if process.poll() is None:
+            for one in (how, signal.SIGCONT):  # a frozen one hears of its end when it wakes
+                os.killpg(process.pid, one)
         try:
-            process.wait(15)
+            process.wait(15 if self._writes is None else 60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if self._writes is not None and self._writes.exists():
+            if process.returncode == _ENDED_BY_SIGTERM:
+                self._writes.replace(_classes(jars()))
+            self._writes.unlink(missing_ok=True)
 
     async def create(
         self, topics: Sequence[str], *, partitions: int = 4, configs: Mapping[str, str] | None = None
