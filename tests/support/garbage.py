@@ -6,12 +6,12 @@ status; others must end in the dead letters; a few are refused by the broker alr
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiokafka.partitioner import murmur2
 
-from tests.support.garbage_kinds import KINDS, Ends
+from tests.support.garbage_kinds import KINDS, SCHEMA, Ends
 from tests.support.raw_records import Raw, produce
 
 PREFIX = "garbage-"
@@ -51,19 +51,22 @@ class Sent:
     error: str | None
 
 
-def garbage(draw: random.Random, count: int, *, ends: Sequence[Ends] = tuple(Ends)) -> list[Garbage]:
+def garbage(
+    draw: random.Random, count: int, *, ends: Sequence[Ends] = tuple(Ends), schema: str = SCHEMA
+) -> list[Garbage]:
     """`count` records, the same for the same draw; among the first are all kinds that end so, in random order.
 
-    For inner topics ask for `Ends.DEAD_LETTER` alone: there a request of a service cannot be read either.
+    For inner topics give the `schema` of their records, so that more than this header is looked at; whatever reaches the
+    topic is a dead letter there, since a request of a service is no such record.
     """
     kinds = [kind for kind, (end, _) in KINDS.items() if end in ends]
     chosen: list[str] = []
     while len(chosen) < count:
         chosen += draw.sample(kinds, len(kinds))
-    return [make(kind, draw) for kind in chosen[:count]]
+    return [make(kind, draw, schema=schema) for kind in chosen[:count]]
 
 
-def make(kind: str, draw: random.Random) -> Garbage:
+def make(kind: str, draw: random.Random, *, schema: str = SCHEMA) -> Garbage:
     """One record of a kind."""
     ends, maker = KINDS[kind]
     name, tenant = f"{PREFIX}{draw.getrandbits(64):016x}", f"{PREFIX}{draw.randrange(8)}"
@@ -74,6 +77,8 @@ def make(kind: str, draw: random.Random) -> Garbage:
         "messages": [{"role": "user", "content": "Where is my parcel?"}],
     }
     raw = maker(request, draw)
+    headers = tuple((name, schema.encode() if value == SCHEMA.encode() else value) for name, value in raw.headers)
+    raw = replace(raw, headers=headers)
     place = _home(tenant) + (1 if kind in _MISPLACED else 0)
     return Garbage(kind, ends, raw, place, *((name, tenant) if ends is Ends.OUTCOME else ()))
 

@@ -18,7 +18,8 @@ Request = dict[str, Any]
 Maker = Callable[[Request, random.Random], Raw]
 Headers = tuple[tuple[bytes, bytes | None], ...]
 
-_SCHEMA = (b"schema", b"streamguard.request/1")
+SCHEMA = "streamguard.request/1"
+_SCHEMA = (b"schema", SCHEMA.encode())
 _NOT_UTF8 = b"\xff\xfe\x80name"
 _TOO_LONG_AGO = 1
 _IN_A_CENTURY = 4_954_521_600_000
@@ -151,7 +152,7 @@ KINDS: Mapping[str, tuple[Ends, Maker]] = MappingProxyType(
         "5,000 headers": (Ends.OUTCOME, _flood),
         "forged src and of": (Ends.OUTCOME, _headed((b"src", b"requests/0/0/0"), (b"of", b"admitted"))),
         "src and of that are not UTF-8": (Ends.OUTCOME, _headed((b"src", _NOT_UTF8), (b"of", _NOT_UTF8))),
-        "forged epoch": (Ends.OUTCOME, _headed((b"epoch", b"9" * 40), (b"schema", b"streamguard.request/1"))),
+        "forged epoch": (Ends.OUTCOME, _headed((b"epoch", b"9" * 40), _SCHEMA)),
         "no timestamp": (Ends.OUTCOME, lambda request, draw: _raw(request, timestamp=-1)),
         "timestamp of 1970": (Ends.OUTCOME, lambda request, draw: _raw(request, timestamp=_TOO_LONG_AGO)),
         "timestamp of the next century": (Ends.OUTCOME, lambda request, draw: _raw(request, timestamp=_IN_A_CENTURY)),
