@@ -32,8 +32,9 @@ class Findings:
     """What an audit found. The lists must be empty, each entry names its place; the numbers are told.
 
     `requests` are different ones that could be read. `repeated_calls` are calls that were under way when a worker died or lost
-    its partitions, and were made again or given up; they cost `repeated_nusd` beside `cost_nusd`, that of all outcomes. `void`
-    records were written by a deposed owner and count for nobody. `unchecked` names what there was no evidence for.
+    its partitions, and were made again or given up; they cost `repeated_nusd` beside `cost_nusd`, that of all outcomes.
+    `unheard_calls` are named by their outcomes as failed, and were answered when nobody listened any more. `void` records were
+    written by a deposed owner and count for nobody. `unchecked` names what there was no evidence for.
     """
 
     requests: int
@@ -43,6 +44,8 @@ class Findings:
     repeated_calls: int
     cost_nusd: int
     repeated_nusd: int
+    unheard_calls: int
+    unheard_nusd: int
     void: int
     lost: list[str]
     twice: list[str]
@@ -92,6 +95,8 @@ def examine(evidence: Evidence) -> Findings:
         repeated_calls=len(books.repeated),
         cost_nusd=books.cost_nusd,
         repeated_nusd=sum(call.cost_nusd for call in books.repeated),
+        unheard_calls=len(books.unheard),
+        unheard_nusd=sum(call.cost_nusd for call in books.unheard),
         void=len(line.void),
         lost=unsent(line) + lost + lost_ends,
         twice=twice + twice_ends,
@@ -135,14 +140,16 @@ def _gaps(evidence: Evidence) -> list[str]:
 
 
 def _sums(books: Books, evidence: Evidence) -> list[str]:
-    """The provider's own books must hold what was booked, and what was repeated, and nothing else."""
+    """The provider's own books must hold what was booked, what was repeated, what nobody heard, and nothing else."""
     if evidence.calls is None:
         return []
     paid = sum(call.cost_nusd for call in evidence.calls if call.identity is not None)
-    repeated = sum(call.cost_nusd for call in books.repeated)
-    if paid == books.cost_nusd + repeated:
+    beside = sum(call.cost_nusd for call in (*books.repeated, *books.unheard))
+    if paid == books.cost_nusd + beside:
         return []
-    return [f"the simulator was paid {paid} nusd, the outcomes hold {books.cost_nusd}, repeated calls {repeated}"]
+    return [
+        f"the simulator was paid {paid} nusd, the outcomes hold {books.cost_nusd}, repeated and unheard calls {beside}"
+    ]
 
 
 def _unchecked(evidence: Evidence) -> list[str]:

@@ -13,11 +13,15 @@ from tests.chaos.audit_records import Kept, Made, Told
 
 @dataclass
 class Books:
-    """`repeated` are calls that no outcome names: under way when a worker died or lost its partitions. `booked` are the
-    numbers of those that one names by their answer."""
+    """`booked` are the numbers of calls that an outcome names by their answer. Beside these the simulator was paid for:
 
-    repeated: list[SimulatorCall] = field(default_factory=list[SimulatorCall])
+    `repeated`, calls that no outcome names: under way when a worker died or lost its partitions; and `unheard`, calls that an
+    outcome names as failed, whose answers were written when nobody read them any more (a time-out, a cut connection).
+    """
+
     booked: set[int] = field(default_factory=set[int])
+    repeated: list[SimulatorCall] = field(default_factory=list[SimulatorCall])
+    unheard: list[SimulatorCall] = field(default_factory=list[SimulatorCall])
     cost_nusd: int = 0
     """Of all outcomes together."""
     paid_twice: list[str] = field(default_factory=list[str])
@@ -30,25 +34,22 @@ def balance(found: ByIdentity, calls: Sequence[SimulatorCall] | None) -> Books:
     by_id: defaultdict[str, list[SimulatorCall]] = defaultdict(list)
     for call in calls or ():
         by_id[call.call_id].append(call)
-    books.wrong += [
-        f"the simulator's log has call {seq} {count} times"
-        for seq, count in Counter(one.seq for one in calls or ()).items()
-        if count > 1
-    ]
-    unnamed: dict[str, int] = {call_id: len(there) for call_id, there in by_id.items()}
+    counts = Counter(one.seq for one in calls or ())
+    books.wrong += [f"the simulator's log has call {seq} {count} times" for seq, count in counts.items() if count > 1]
+    failed: defaultdict[str, list[tuple[Kept, Made]]] = defaultdict(list)
     for by_topic in found.values():
         for outcome in by_topic.get("outcomes", ()):
             if isinstance(outcome.fact, Told):
                 books.wrong += _total(outcome, outcome.fact)
                 books.cost_nusd += outcome.fact.cost_nusd or 0
-                for made in outcome.fact.calls:
-                    if calls is not None and made.status != "skipped":
-                        unnamed[made.call_id] = unnamed.get(made.call_id, 0) - 1
+                for made in outcome.fact.calls if calls is not None else ():
+                    if made.response_id is not None:
                         _book(books, outcome, made, by_id.get(made.call_id, ()))
+                    elif made.status != "skipped":
+                        failed[made.call_id].append((outcome, made))
+    for call_id in {*by_id, *failed}:
+        _left(books, by_id.get(call_id, ()), failed.get(call_id, ()))
     for call in calls or ():
-        if call.identity is not None and unnamed[call.call_id] > 0 and call.seq not in books.booked:
-            unnamed[call.call_id] -= 1
-            books.repeated.append(call)
         if (late := _late(found, call)) is not None:
             books.paid_twice.append(late)
     return books
@@ -63,18 +64,11 @@ def _total(outcome: Kept, told: Told) -> list[str]:
 
 
 def _book(books: Books, outcome: Kept, made: Made, there: Sequence[SimulatorCall]) -> None:
-    """Find the very call: an answer names it. Of one that failed any call of that name will do."""
-    if not there:
-        books.wrong.append(f"{outcome} names the call {made.call_id}, which the simulator does not know")
-        return
-    if made.response_id is None:
-        return
-    seq = made.response_id.rpartition("-")[2]
+    """Find the very call: an answer names it."""
+    seq = (made.response_id or "").rpartition("-")[2]
     call = next((one for one in there if str(one.seq) == seq), None)
     if call is None:
-        books.wrong.append(
-            f"{outcome} names the answer {made.response_id} of {made.call_id}, which the simulator did not give"
-        )
+        books.wrong.append(f"{outcome} names the answer {made.response_id} of {made.call_id}, which was not given")
         return
     if call.seq in books.booked:
         books.paid_twice.append(f"{outcome} books the call {made.call_id} ({call.seq}), which was booked before")
@@ -82,6 +76,27 @@ def _book(books: Books, outcome: Kept, made: Made, there: Sequence[SimulatorCall
     if not call.finished or call.cost_nusd != made.cost_nusd:
         paid = call.cost_nusd if call.finished else "nothing, unfinished"
         books.wrong.append(f"{outcome} books {made.cost_nusd} nusd for {made.call_id}, the simulator {paid}")
+
+
+def _left(books: Books, there: Sequence[SimulatorCall], failed: Sequence[tuple[Kept, Made]]) -> None:
+    """Calls of one name that were not booked: those that failed, then those that nobody names.
+
+    Nothing tells which of several it was that failed, so what was not paid comes first; and of those who failed, first those
+    that were told so, since nobody is told that and pays.
+    """
+    left = sorted((one for one in there if one.seq not in books.booked), key=lambda one: (one.finished, one.seq))
+    for outcome, made in sorted(failed, key=lambda one: not one[1].told):
+        if not left:
+            books.wrong.append(f"{outcome} names the call {made.call_id}, which the simulator does not know")
+            continue
+        call = left.pop(0)
+        if call.finished and made.told:
+            books.wrong.append(
+                f"{outcome} was told that {made.call_id} failed, the simulator was paid {call.cost_nusd}"
+            )
+        elif call.finished:
+            books.unheard.append(call)
+    books.repeated += [call for call in left if call.identity is not None]
 
 
 def _late(found: ByIdentity, call: SimulatorCall) -> str | None:

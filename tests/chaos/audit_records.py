@@ -35,12 +35,13 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A call that a record names. `response_id` is the provider's word for its answer."""
+    """A call that a record names. `response_id` is the provider's word for its answer; `told`: it said that the call failed."""
 
     call_id: str
     status: str
     cost_nusd: int | None
     response_id: str | None
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +257,10 @@ def _response(response: Response) -> Told:
 
 
 def _calls(calls: tuple[Call, ...]) -> tuple[Made, ...]:
-    return tuple(Made(call.call_id, call.status, call.cost_nusd, call.response_id) for call in calls)
+    return tuple(
+        Made(call.call_id, call.status, call.cost_nusd, call.response_id, told=(call.http_status or 200) >= 400)
+        for call in calls
+    )
 
 
 _FACTS: Mapping[type[Record], Callable[[Any], Fact]] = {

@@ -12,8 +12,7 @@ from tests.chaos.audit_planting import Plant, again, calls, changed, committed, 
 from tests.chaos.audit_records import Told
 
 CLEAN = clean_run()
-_FIRST = CLEAN.records["outcomes"][0].fact
-assert isinstance(_FIRST, Told)
+FIRST_CALLS = CLEAN.records["outcomes"][0].fact.calls if isinstance(CLEAN.records["outcomes"][0].fact, Told) else ()
 
 PLANTED: dict[str, tuple[Plant, str, str]] = {
     # what is planted, as which kind of finding it appears, and what names its place
@@ -150,7 +149,7 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         "paid_twice",
         "the call acme/r2/1/1 (99) of acme/r2/1 began",
     ),
-    "a call booked twice": (with_fact("outcomes", 2, calls=_FIRST.calls), "paid_twice", "which was booked before"),
+    "a call booked twice": (with_fact("outcomes", 2, calls=FIRST_CALLS), "paid_twice", "which was booked before"),
     "a call that was never made": (calls(lambda all_: all_[:-1]), "wrong", "zeta/z1/1/1"),
     "another price": (
         calls(lambda all_: [*all_[:-1], replace(all_[-1], cost_nusd=COST + 1)]),
@@ -197,3 +196,14 @@ def test_what_is_planted_is_found_and_named(name: str) -> None:
     findings = examine(plant(CLEAN))
     found = findings.found.get(kind, [])
     assert any(words in one for one in found), findings.summary()
+
+
+def test_an_answer_that_nobody_heard_is_counted_beside_what_was_booked() -> None:
+    """The outcome says that its call failed, without a word of the provider: it was paid all the same."""
+    timed_out = replace(FIRST_CALLS[0], status="error", cost_nusd=None, response_id=None)
+    run = with_fact("outcomes", 0, calls=(timed_out, *FIRST_CALLS))(CLEAN)
+    findings = examine(run)
+    assert (findings.unheard_calls, findings.repeated_calls) == (1, 0), findings.summary()
+    assert findings.found.keys() == {"wrong"}, "only the settlement, which counts calls, differs"
+    told = with_fact("outcomes", 0, calls=(replace(timed_out, told=True), *FIRST_CALLS))(CLEAN)
+    assert any("was told that acme/r0/1/1 failed" in one for one in examine(told).wrong)
