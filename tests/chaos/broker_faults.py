@@ -91,15 +91,16 @@ async def _in_sync(scene: Scene) -> None:
         await scene.cluster.until_in_sync(seconds=IN_SYNC)
 
 
-def _down(scene: Scene) -> float:
-    return DOWN if scene.cluster is None else 0.0
+def _missed(scene: Scene) -> float:
+    """Alone it is missed for as long as it is down; of several, until its session ends, of which a heartbeat may be over."""
+    return DOWN if scene.cluster is None else 2.5
 
 
 BROKER_FAULTS = (
-    Fault("broker killed", "brokers", broker_killed, _down, "the broker being down, or the election of leaders"),
+    Fault("broker killed", "brokers", broker_killed, _missed, "the session of a broker; of a single one, its absence"),
 )
 CLUSTER_FAULTS = (
-    Fault("broker frozen", "brokers", broker_frozen, _down, "the election of leaders"),
+    Fault("broker frozen", "brokers", broker_frozen, _missed, "the session of a broker"),
     Fault("leaders moved", "brokers", leaders_moved, lambda _: 0.0, "clients look for the new leader"),
     Fault("network cut past the session", "worker", cut_long, lambda _: SESSION, "session"),
     Fault("network cut within the session", "worker", cut_short, lambda _: SESSION * 0.2, "the cut"),

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
@@ -17,6 +18,8 @@ from tests.support.faketime import FakeTime
 from tests.support.kafka import KafkaNode
 
 T = TypeVar("T")
+taken: ContextVar[list[int]] = ContextVar("taken")
+"""When a strike got hold of what it strikes, in milliseconds since 1970: it may have waited for others."""
 
 
 @dataclass
@@ -61,6 +64,8 @@ class Scene:
             await self._freed.wait_for(lambda: set(candidates()) - self._struck)
             name = draw.choice([one for one in candidates() if one not in self._struck])
             self._struck.add(name)
+        if (moments := taken.get(None)) is not None:
+            moments.append(time.time_ns() // 1_000_000)
         try:
             yield name
         finally:

@@ -21,7 +21,7 @@ from tests.chaos import plan
 from tests.chaos.audit_reading import groups
 from tests.chaos.broker_faults import BROKER_FAULTS, CLUSTER_FAULTS, DOOR
 from tests.chaos.driver import Driver
-from tests.chaos.faults import Fault, Scene
+from tests.chaos.faults import Fault, Scene, taken
 from tests.chaos.fleet import PARTITIONS, Fleet, Member
 from tests.chaos.outside_faults import OUTSIDE_FAULTS
 from tests.chaos.process_faults import CLOCK, PROCESS_FAULTS, clock_jumps
@@ -147,11 +147,13 @@ async def _shake(scene: Scene, faults: Mapping[str, Fault], strikes: Sequence[St
         await asyncio.sleep(max(0.0, begun + one.at - time.monotonic()))
         fault = faults[one.kind]
         at, error, on = _now_ms(), None, fault.on
+        taken.set(moments := [])
         try:
             async with asyncio.timeout(180):
                 on = await fault.strike(scene, Random(one.seed))
         except Exception as failure:  # noqa: BLE001 - a fault that cannot be inflicted is told in the report
             error = f"{type(failure).__name__}: {failure}"
+        at = min(moments, default=at)
         say(f"{one.kind}: {on}" + (f": {error}" if error else f", {(_now_ms() - at) / 1000:.1f} s"))
         return Struck(one.kind, on, at, _now_ms(), 0.0, fault.because, error)
 
