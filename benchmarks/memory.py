@@ -1,22 +1,28 @@
 """The memory of each process over many requests, and how it grows once warm.
 
-`python -m benchmarks.memory [--json] [--requests N] [--forget]`: on the embedded broker, two workers. The slope is a
-least-squares line over the samples after the first quarter, in KB a thousand requests; what a process remembers on purpose
-(ids seen; cache entries, the same in every worker) is in it, unless they are told to `--forget`.
+`python -m benchmarks.memory [--json] [--requests N] [--forget] [--embedded]`: two workers on Apache Kafka, which keeps its
+records on disk; the embedded broker keeps them in memory, and only the last. The slope is a least-squares line over the
+samples after the first quarter, in KB a thousand requests.
+
+What a process remembers on purpose is in it, unless they are told to `--forget`: the ids seen of the tenants that a worker
+owns, kept for `limits.seen_hours`, so their memory ends where a day's requests end; and cache entries, the same in every
+worker, up to `cache.max_entries` and `cache.max_bytes`. This process keeps what it has sent only until a round has ended.
 """
 
 import argparse
 import asyncio
 import logging
+import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import orjson
 import psutil
 import uvloop
 
-from benchmarks.line import Line, running
+from benchmarks.line import Line, real_kafka, running
 from streamguard.cli.demo.parts import Layout
 from streamguard.cli.demo.requests import support_requests
 
@@ -44,10 +50,18 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
     return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
 
 
-async def measure(count: int, *, forget: bool) -> dict[str, Growth]:
+async def measure(count: int, *, forget: bool, embedded: bool) -> dict[str, Growth]:
     """By process name; `forget` lets the workers remember little, so that what still grows is a leak."""
+    if embedded:
+        return await _measure(count, None, forget=forget)
+    with tempfile.TemporaryDirectory(prefix="streamguard-bench-") as directory, real_kafka(Path(directory)) as node:
+        return await _measure(count, node.brokers if node else None, forget=forget)
+
+
+async def _measure(count: int, broker: str | None, *, forget: bool) -> dict[str, Growth]:
     samples: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
-    async with running(Layout(prefix="memory.", latency_sigma=0, extra=_FORGETFUL if forget else {})) as line:
+    layout = Layout(prefix="memory.", broker=broker, latency_sigma=0, extra=_FORGETFUL if forget else {})
+    async with running(layout) as line:
         for sent in range(_ROUND, count + 1, _ROUND):
             planned = support_requests(_ROUND, seed=sent, lot=f"m{sent}-")
             await line.send([item for item in planned if item.end == "outcome"])
@@ -71,10 +85,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--forget", action="store_true", help="with 200 cache entries and ids remembered for 7 s")
+    parser.add_argument("--embedded", action="store_true", help="on the embedded broker although Java is there")
     given = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # new topics have no leader for a moment
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        result = runner.run(measure(given.requests, forget=given.forget))
+        result = runner.run(measure(given.requests, forget=given.forget, embedded=given.embedded))
     if given.json:
         print(orjson.dumps({"requests": given.requests, "processes": result}).decode())
         return
