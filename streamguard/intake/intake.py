@@ -33,6 +33,7 @@ from streamguard.intake.publishing import Publisher
 from streamguard.intake.running import SerialRunner
 from streamguard.intake.settings import Settings
 from streamguard.intake.statistics import Statistics
+from streamguard.intake.waiting import until
 from streamguard.intake.watchdog import Watchdog
 from streamguard.intake.watching import Watcher
 
@@ -111,7 +112,8 @@ class Intake:
         outlet = Outlet(lambda: make_producer(settings), gate)
         running = self._running = _Running(context, clients, outlet, self._stage, claim)
         try:
-            await running.start()
+            if not await until(stop, running.start()):
+                return
             if ready is not None:
                 ready()
             await running.work(stop, failed)

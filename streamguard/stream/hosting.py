@@ -13,7 +13,7 @@ import os
 import threading
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from mode import Service
 
 from streamguard.errors import EXIT_REFUSED, Refusal, StreamguardError
 from streamguard.intake.contract import StepFunction
+from streamguard.intake.waiting import until
 from streamguard.stream.batches import Answers, Batches, Question
 
 log = logging.getLogger(__name__)
@@ -210,7 +211,7 @@ async def _serve(
     try:
         await worker.start()
         if before is not None:
-            await _until(before(), course.stop)
+            await until(course.stop, before())
         ready = [asyncio.Event() for _ in background]
         if not course.stop.is_set():
             for task, event in zip(background, ready, strict=True):
@@ -240,18 +241,6 @@ async def _stage(stage: HostedStage, step: StepFunction, stop: asyncio.Event) ->
     await stage.intake(step).run(stop)
     if not stop.is_set():
         raise StreamguardError("its intake ended without having been told to")
-
-
-async def _until(work: Coroutine[None, None, None], stop: asyncio.Event) -> None:
-    """Do the work, or as much of it as there is time for until `stop`. Raises what it raises."""
-    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if working.done():
-        return working.result()
-    working.cancel()
-    with suppress(asyncio.CancelledError):
-        await working
 
 
 async def _all(events: Sequence[asyncio.Event], *, unless: asyncio.Event) -> bool:

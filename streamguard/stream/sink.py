@@ -34,6 +34,7 @@ from streamguard.intake.clients import (
 from streamguard.intake.damage import read_carefully
 from streamguard.intake.errors import OffsetGone, Stalled, TopicsMissing
 from streamguard.intake.settings import Settings
+from streamguard.intake.waiting import until
 from streamguard.stream.sink_letters import Letters
 from streamguard.stream.sink_parts import Part, SinkStatistics
 from streamguard.stream.sink_records import SOURCES, Item
@@ -110,7 +111,8 @@ class Sink(ConsumerRebalanceListener):
             letters = self._letters = await self._wait_for_topics()
             await self._consumer.start()
             read_carefully(self._consumer)
-            await claim.guard(self._consumer, self._admin, self._clock, self._fail)
+            if not await until(stop, claim.guard(self._consumer, self._admin, self._clock, self._fail)):
+                return
             self._consumer.subscribe(list(self._sources), listener=self)
             self._moved_at = self._clock.monotonic()
             while not stop.is_set() and self._failure is None:

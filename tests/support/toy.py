@@ -68,6 +68,12 @@ class ToySettings(BaseModel):
     cap: int = 24
     span: int = 2000
     topics_wait: float = 5.0
+    host: str = "here"
+    lock_dir: Path | None = None
+    """None: in `directory`, which is the host's for all workers of a test."""
+    metadata_age: float = 30.0
+    partitions: int | None = None
+    grown: bool = False
     stall: float = 20.0
     buried_limit: int = 1000
 
@@ -143,6 +149,11 @@ def main(told: str) -> int:
                 grace=3.0,
                 stall=settings.stall,
                 topics_wait=settings.topics_wait,
+                host=settings.host,
+                lock_dir=settings.lock_dir or settings.directory / "locks",
+                metadata_age_ms=round(settings.metadata_age * 1000),
+                partitions=settings.partitions,
+                grown=settings.grown,
                 buried_limit=settings.buried_limit,
             ),
             sources=topics.sources,
