@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 from streamguard.cache.exact import ExactCache
 from streamguard.clock import Clock
 from streamguard.errors import StreamguardError
+from streamguard.intake.damage import read_carefully
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class CacheFeed:
             metadata_max_age_ms=30_000,
         )
         await self._reader.start()
+        read_carefully(self._reader)  # what nobody can read is no entry; it must not keep the workers from starting
         try:
             places = await self._places()
             ends = await self._reader.end_offsets(places)

@@ -46,6 +46,7 @@ class Sent:
     """Where it lies; `offset` None when the broker refused it, with `error`, the name of aiokafka's class."""
 
     item: Garbage
+    topic: str
     partition: int
     offset: int | None
     error: str | None
@@ -86,7 +87,7 @@ def make(kind: str, draw: random.Random, *, schema: str = SCHEMA) -> Garbage:
 async def send(brokers: str, topic: str, items: Sequence[Garbage]) -> list[Sent]:
     """Write them one after another and tell where each lies. Raises `TimeoutError` when the brokers do not answer for long."""
     written = await produce(brokers, topic, [(item.place, item.raw) for item in items])
-    return [Sent(item, at.partition, at.offset, at.error) for item, at in zip(items, written, strict=True)]
+    return [Sent(item, topic, at.partition, at.offset, at.error) for item, at in zip(items, written, strict=True)]
 
 
 def _home(tenant: str) -> int:

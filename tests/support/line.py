@@ -170,6 +170,10 @@ class Line:
         """SIGKILL; it is started again at once."""
         os.kill(self._supervisor.pids[worker], signal.SIGKILL)
 
+    def pid(self, process: str) -> int | None:
+        """The id of a process; None while it does not run. One that was started again has another."""
+        return self._supervisor.pids.get(process)
+
     def log(self, process: str) -> Path:
         """What a process prints."""
         return self._directory / f"{process}.log"
