@@ -16,6 +16,7 @@ COMMANDS = {
     "store": "streamguard.cli.embedded:store",
     "simulator": "streamguard.cli.embedded:simulator",
     "query": "streamguard.cli.query:query",
+    "dlq": "streamguard.cli.dlq:dlq",
     "demo": "streamguard.cli.demo:demo",
 }
 """Where each command is defined."""
@@ -68,6 +69,7 @@ SUMMARIES = {
     "worker": "Run stages of the line.",
     "sink": "Carry telemetry and payloads into ClickHouse.",
     "query": "Ask the store in SQL.",
+    "dlq": "See dead letters, replay or drop them.",
     "broker": "Run the embedded Kafka-protocol broker.",
     "store": "Run the embedded ClickHouse-protocol store.",
     "simulator": "Run the simulated model provider.",
