@@ -12,7 +12,7 @@ from tests.chaos.audit_planting import Plant, again, calls, changed, committed, 
 from tests.chaos.audit_records import Told
 
 CLEAN = clean_run()
-FIRST_CALLS = CLEAN.records["outcomes"][0].fact.calls if isinstance(CLEAN.records["outcomes"][0].fact, Told) else ()
+FIRST_CALLS = next(one.fact for one in CLEAN.records["outcomes"] if isinstance(one.fact, Told)).calls
 
 PLANTED: dict[str, tuple[Plant, str, str]] = {
     # what is planted, as which kind of finding it appears, and what names its place
