@@ -18,7 +18,6 @@ from streamguard.clock import Clock
 _BEAT = 1.0
 ALIVE_SECONDS = 15.0
 """A loop that has not turned for longer hangs."""
-_TEXT = [("Content-Type", "text/plain; charset=utf-8")]
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
@@ -74,7 +73,7 @@ class Health:
             answer = self.answer(str(environ.get("PATH_INFO", "")))
             if answer is None:
                 return metrics(environ, start)
-            start(answer[0], _TEXT)
+            start(answer[0], [("Content-Type", "text/plain; charset=utf-8")])  # the server adds to this very list
             return [answer[1].encode()]
 
         server = make_server("127.0.0.1", port, application, _Server, _Quiet)

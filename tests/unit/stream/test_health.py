@@ -1,0 +1,61 @@
+"""What a worker tells about itself over HTTP."""
+
+from dataclasses import dataclass
+
+import httpx
+
+from streamguard.clock import FakeClock
+from streamguard.stream.health import Health
+
+
+@dataclass
+class Stage:
+    settled: bool = False
+
+
+def test_it_is_ready_when_every_stage_has_settled_and_names_those_that_have_not() -> None:
+    health = Health(["admit", "guard"], FakeClock())
+    assert health.answer("/ready") == ("503 Service Unavailable", "not ready: admit, guard\n")
+    admit, guard = Stage(settled=True), Stage()
+    health.watch("admit", admit)
+    health.watch("guard", guard)
+    assert health.answer("/ready") == ("503 Service Unavailable", "not ready: guard\n")
+    guard.settled = True
+    assert health.answer("/ready") == ("200 OK", "ready\n")
+    admit.settled = False  # a rebalance
+    assert health.answer("/ready") == ("503 Service Unavailable", "not ready: admit\n")
+
+
+async def test_it_is_alive_while_its_loop_turns() -> None:
+    class Stops(FakeClock):
+        """Its third second never ends."""
+
+        async def sleep(self, seconds: float) -> None:
+            await super().sleep(seconds)
+            if len(self.slept) == 3:
+                raise TimeoutError
+
+    clock = Stops()
+    health = Health([], clock)
+    try:
+        await health.beat()
+    except TimeoutError:
+        assert health.answer("/live") == ("200 OK", "alive\n")
+    clock.advance(20)
+    assert health.answer("/live") == ("503 Service Unavailable", "the event loop has not turned for 21 s\n")
+
+
+def test_it_answers_beside_the_metrics() -> None:
+    health = Health(["admit"], FakeClock())
+    health.serve(0)
+    with httpx.Client(base_url=f"http://{health.address}", trust_env=False) as client:
+        answers = {path: client.get(path) for path in ("/ready", "/live", "/metrics")}
+        assert {path: answer.status_code for path, answer in answers.items()} == {
+            "/ready": 503,
+            "/live": 200,
+            "/metrics": 200,
+        }
+        assert answers["/ready"].text == "not ready: admit\n"
+        assert "streamguard_stage_events" in answers["/metrics"].text
+        health.watch("admit", Stage(settled=True))
+        assert client.get("/ready").status_code == 200
