@@ -176,8 +176,8 @@ class Worker(Section):
     """Where the processes of a host tell each other which names are taken; None: in its directory for temporary files. One
     that outlives a container makes its restarts quicker."""
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
-    """Prometheus metrics of process n on 127.0.0.1 at this port + n; 0 takes a free one, which the log
-    tells; None serves none."""
+    """Prometheus metrics of process n on 127.0.0.1 at this port + n, of sink n at this port + 64 + n; 0 takes a free
+    one, which the log tells; None serves none."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 

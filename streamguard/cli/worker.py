@@ -1,6 +1,7 @@
 """`streamguard worker` and `streamguard sink`: the processes that do the work."""
 
 import asyncio
+import logging
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +12,12 @@ from streamguard import config, logs
 from streamguard.errors import InputError
 from streamguard.processes import Command, supervise
 from streamguard.stream.flow import FLOW
+
+log = logging.getLogger(__name__)
+
+MOST_PROCESSES = 64
+"""Workers of one instance; the ports of the sinks' metrics begin after theirs."""
+_PROCESSES = click.IntRange(1, MOST_PROCESSES)
 
 config_option = click.option(
     "--config",
@@ -23,7 +30,13 @@ config_option = click.option(
 @click.command()
 @config_option
 @click.option("--stage", "stages", multiple=True, metavar="NAME", help=f"{', '.join(FLOW)}; repeatable; default: all.")
-@click.option("--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="How many to keep running.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, MOST_PROCESSES),
+    default=1,
+    show_default=True,
+    help="How many to keep running.",
+)
 @click.option("--number", type=click.IntRange(0), help="Be process NUMBER of this instance, without a supervisor.")
 def worker(config_file: Path | None, stages: tuple[str, ...], processes: int, number: int | None) -> None:
     """Run stages of the line.
@@ -71,5 +84,13 @@ def sink(config_file: Path | None, number: int) -> None:
         ready.set()
         await Sink(loaded, name).run(stop)
 
+    def serve_metrics() -> None:
+        port = loaded.worker.metrics_port
+        if port is not None:
+            from prometheus_client import start_http_server
+
+            server, _ = start_http_server(port + MOST_PROCESSES + number if port else 0, addr="127.0.0.1")
+            log.info("metrics served", extra={"address": f"127.0.0.1:{server.server_port}"})
+
     with tempfile.TemporaryDirectory(prefix="streamguard-") as datadir:
-        sys.exit(run_worker(name, [], datadir=Path(datadir), background=[carry]))
+        sys.exit(run_worker(name, [], datadir=Path(datadir), background=[carry], on_start=serve_metrics))
