@@ -56,6 +56,6 @@ def test_it_answers_beside_the_metrics() -> None:
             "/metrics": 200,
         }
         assert answers["/ready"].text == "not ready: admit\n"
-        assert "streamguard_stage_events" in answers["/metrics"].text
+        assert "python_info" in answers["/metrics"].text
         health.watch("admit", Stage(settled=True))
         assert client.get("/ready").status_code == 200
