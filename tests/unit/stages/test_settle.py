@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from streamguard.clock import FakeClock
 from streamguard.events.base import Record
@@ -103,6 +104,17 @@ async def test_an_interrupted_run_books_the_same_again() -> None:
     assert isinstance(telemetry, Telemetry)
 
     assert await booked(outcome(), found=telemetry) == first
+
+
+async def test_what_is_booked_again_is_counted_once() -> None:
+    def counted() -> float:
+        return REGISTRY.get_sample_value("streamguard_outcomes_total", {"status": "answered", "reason": ""}) or 0.0
+
+    before = counted()
+    first = await booked(outcome())
+    await booked(outcome(), found=first["telemetry"])
+
+    assert counted() == before + 1
 
 
 async def test_an_unknown_cost_is_still_unknown_after_its_way_over_the_topics() -> None:
