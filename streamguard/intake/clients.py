@@ -1,6 +1,6 @@
 """The aiokafka clients of an intake, and what they do not say in public.
 
-Only this file, `refusals.py` and `damage.py` touch their inside.
+Only this file, `refusals.py`, `damage.py` and `guarded.py` touch their inside.
 """
 
 import asyncio
@@ -11,7 +11,6 @@ from typing import Any, Protocol, cast
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.client import ConnectionGroup
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from aiokafka.errors import KafkaConnectionError, KafkaError
@@ -167,40 +166,6 @@ def generation(consumer: AIOKafkaConsumer) -> int:
     # The coordinator has no public face.
     coordinator = cast("_Coordinator | None", getattr(consumer, "_coordinator", None))
     return getattr(coordinator, "generation", -1)
-
-
-class GuardedWriter:
-    """A connection's writer that asks a question just before its next write.
-
-    Encoding a large request takes long enough for a process to be frozen meanwhile, and what was asked before it would be
-    answered by the past. What remains between question and system call are microseconds.
-    """
-
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
-        self.ask: Callable[[], None] | None = None
-        """May raise, and then nothing is written. Asked once."""
-
-    def write(self, data: bytes) -> None:
-        """Ask, then write."""
-        ask, self.ask = self.ask, None
-        if ask is not None:
-            ask()
-        self._writer.write(data)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._writer, name)
-
-
-def ask_before_write(client: object, node_id: int, ask: Callable[[], None]) -> None:
-    """Let the next write to a node that is connected begin with a question."""
-    connections = cast("dict[object, Any]", getattr(client, "_conns", {}))  # no public face
-    connection = connections.get((node_id, ConnectionGroup.DEFAULT))
-    if connection is None:
-        return
-    if not isinstance(connection._writer, GuardedWriter):
-        connection._writer = GuardedWriter(connection._writer)
-    connection._writer.ask = ask
 
 
 def watch_heartbeats(consumer: AIOKafkaConsumer, calm: Callable[[float], None], monotonic: Callable[[], float]) -> None:
