@@ -119,7 +119,7 @@ def simulator(
     """Run the simulated model providers until SIGTERM or Ctrl-C.
 
     OpenAI-compatible under /openai/v1, /anthropic/v1 and /local/v1. Faults and outages can be set at run time, calls and
-    costs read: POST /_sim/faults, POST /_sim/outage, GET /_sim/calls.
+    costs read: POST /_sim/faults, POST /_sim/outage, POST /_sim/refuse (no connections), GET /_sim/calls.
 
     Example: streamguard simulator --port 8080 --fault rate_limited=0.05 --fault openai/gpt-4o:unavailable=0.2
     """

@@ -215,6 +215,7 @@ async def test_the_books_name_every_call_and_its_exact_cost() -> None:
         report = await calls(client, settled=2)
     used, other = mini.json()["usage"], haiku.json()["usage"]
     first, second = report["detail"]
+    assert 0 < first.pop("begun_at") <= first.pop("ended_at") <= second["begun_at"] <= second["ended_at"]
     assert first == {
         "seq": 1,
         "provider": "openai",

@@ -12,8 +12,9 @@ from streamguard.dev.simulator.ledger import Ledger
 from streamguard.dev.simulator.settings import Fault, FaultRule
 
 
-def routes(faults: Faults, ledger: Ledger) -> list[web.RouteDef]:
-    """`GET` and `POST /_sim/faults`, `POST /_sim/outage`, `GET /_sim/calls[?detail=1]`, `GET /_sim/health`."""
+def routes(faults: Faults, ledger: Ledger, shut: Callable[[float], None]) -> list[web.RouteDef]:
+    """`GET` and `POST /_sim/faults`, `POST` and `DELETE /_sim/outage`, `POST /_sim/refuse`, `GET /_sim/calls[?detail=1]`,
+    `GET /_sim/health`. While connections are refused (`shut`, in seconds) these are not reached either."""
 
     async def show_faults(_: web.Request) -> web.Response:
         return _json({"rules": [_rule(rule) for rule in faults.rules], "outages": _outages(faults)})
@@ -27,12 +28,18 @@ def routes(faults: Faults, ledger: Ledger) -> list[web.RouteDef]:
 
     async def begin_outage(request: web.Request) -> web.Response:
         body = read_body(await request.read())
-        seconds = body.get("seconds")
-        if not isinstance(seconds, int | float) or seconds < 0:
-            raise BadRequest("seconds must be a number of 0 or more", "seconds")
         fault = _fault(body.get("fault", Fault.UNAVAILABLE))
-        faults.begin_outage(_name(body, "provider"), _name(body, "model"), fault, float(seconds))
+        faults.begin_outage(_name(body, "provider"), _name(body, "model"), fault, _seconds(body))
         return _json({"outages": _outages(faults)})
+
+    async def end_outages(_: web.Request) -> web.Response:
+        faults.end_outages()
+        return _json({"outages": _outages(faults)})
+
+    async def refuse(request: web.Request) -> web.Response:
+        seconds = _seconds(read_body(await request.read()))
+        shut(seconds)
+        return _json({"refused_seconds": seconds})
 
     async def show_calls(request: web.Request) -> web.Response:
         return _json(ledger.report(detail=request.query.get("detail") == "1"))
@@ -44,6 +51,8 @@ def routes(faults: Faults, ledger: Ledger) -> list[web.RouteDef]:
         web.get("/_sim/faults", show_faults),
         web.post("/_sim/faults", _checked(set_faults)),
         web.post("/_sim/outage", _checked(begin_outage)),
+        web.delete("/_sim/outage", end_outages),
+        web.post("/_sim/refuse", _checked(refuse)),
         web.get("/_sim/calls", show_calls),
         web.get("/_sim/health", health),
     ]
@@ -68,6 +77,13 @@ def read_rule(given: object) -> FaultRule:
         raise BadRequest(
             "rates must be numbers between 0 and 1 that sum to at most 1, times not negative", "rates"
         ) from None
+
+
+def _seconds(body: Mapping[str, Any]) -> float:
+    seconds = body.get("seconds")
+    if not isinstance(seconds, int | float) or seconds < 0:
+        raise BadRequest("seconds must be a number of 0 or more", "seconds")
+    return float(seconds)
 
 
 def _fault(given: object) -> Fault:

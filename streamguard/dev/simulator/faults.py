@@ -40,6 +40,10 @@ class Faults:
         """From now on for `seconds`; further outages go beside it."""
         self._outages.append(Outage(provider, model, fault, self._clock.monotonic() + seconds))
 
+    def end_outages(self) -> None:
+        """From now on there is none. Calls that hang already go on doing so."""
+        self._outages.clear()
+
     def outages(self) -> tuple[Outage, ...]:
         """Those that last."""
         now = self._clock.monotonic()

@@ -2,9 +2,10 @@
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from streamguard.clock import Clock
 from streamguard.dev.simulator.settings import Price
 
 CLIENT_GONE = 499
@@ -13,7 +14,11 @@ CLIENT_GONE = 499
 
 @dataclass(slots=True)
 class Call:
-    """One HTTP call to a model. Tokens and `cost_nusd` stay 0 until the answer is `finished`: nobody pays for half of one."""
+    """One HTTP call to a model. Tokens and `cost_nusd` stay 0 until the answer is `finished`: nobody pays for half of one.
+
+    `finished` is an answer that was given to a connection that still stood; other answers were errors, or cut. `begun_at` and
+    `ended_at` are microseconds since the Unix epoch; a call without `ended_at` is under way.
+    """
 
     seq: int
     provider: str
@@ -26,6 +31,11 @@ class Call:
     output_tokens: int = 0
     cost_nusd: int = 0
     finished: bool = False
+    begun_at: int = 0
+    ended_at: int | None = None
+
+
+_FIELDS = tuple(field.name for field in fields(Call))
 
 
 @dataclass(slots=True)
@@ -43,8 +53,10 @@ class _Totals:
 class Ledger:
     """Totals a model over all calls, and the last `kept` calls one by one."""
 
-    def __init__(self, prices: Mapping[str, Price], kept: int) -> None:
+    def __init__(self, prices: Mapping[str, Price], kept: int, clock: Clock) -> None:
         self._prices = prices
+        self._clock = clock
+        self._under_way: dict[int, Call] = {}
         self._calls: deque[Call] = deque(maxlen=kept)
         self._totals: dict[tuple[str, str], _Totals] = {}
         self._begun = 0
@@ -53,7 +65,9 @@ class Ledger:
     def begin(self, provider: str, model: str, idempotency_key: str | None, request_id: str | None) -> Call:
         """A call has come in."""
         self._begun += 1
-        return Call(self._begun, provider, model, idempotency_key, request_id)
+        call = Call(self._begun, provider, model, idempotency_key, request_id, begun_at=self._clock.now_us())
+        self._under_way[call.seq] = call
+        return call
 
     def finish(self, call: Call, input_tokens: int, output_tokens: int) -> None:
         """The answer is written completely: it counts, and costs."""
@@ -65,6 +79,8 @@ class Ledger:
     def end(self, call: Call) -> None:
         """The call is over, in whatever way. Once a call."""
         self._ended += 1
+        call.ended_at = self._clock.now_us()
+        del self._under_way[call.seq]
         self._calls.append(call)
         totals = self._totals.setdefault((call.provider, call.model), _Totals())
         totals.calls += 1
@@ -81,7 +97,7 @@ class Ledger:
         totals.cost_nusd += call.cost_nusd
 
     def report(self, *, detail: bool) -> dict[str, Any]:
-        """Totals a model and in all; with `detail` the calls themselves in the order of their arrival."""
+        """Totals a model and in all; with `detail` the calls themselves, those under way too, in the order of their arrival."""
         report: dict[str, Any] = {
             "calls": self._ended,
             "in_flight": self._begun - self._ended,
@@ -93,5 +109,7 @@ class Ledger:
             ],
         }
         if detail:
-            report["detail"] = [asdict(call) for call in sorted(self._calls, key=lambda call: call.seq)]
+            calls = sorted((*self._calls, *self._under_way.values()), key=lambda call: call.seq)
+            # not `asdict`, which copies deeply: a long log would hold up the answers of the models
+            report["detail"] = [{name: getattr(call, name) for name in _FIELDS} for call in calls]
         return report

@@ -14,6 +14,7 @@ from aiohttp import web
 from streamguard.clock import Clock, SystemClock
 from streamguard.dev.simulator import control, signals, tokens, wire
 from streamguard.dev.simulator.chat import Asked, BadRequest, Reply, read_body, read_chat, read_model, reply
+from streamguard.dev.simulator.door import Door
 from streamguard.dev.simulator.faults import Faults
 from streamguard.dev.simulator.ledger import Call, Ledger
 from streamguard.dev.simulator.settings import Fault, SimulatorSettings
@@ -46,9 +47,9 @@ class Simulator:
         self._settings = settings
         self._clock = clock or SystemClock()
         self.faults = Faults(settings.faults, self._clock)
-        self.ledger = Ledger(settings.prices, settings.kept_calls)
+        self.ledger = Ledger(settings.prices, settings.kept_calls, self._clock)
         self._came: dict[bytes, int] = {}
-        self._runner: web.AppRunner | None = None
+        self._door: Door | None = None
         self.address = ""
 
     @property
@@ -60,7 +61,6 @@ class Simulator:
         """Listen. Returns `host:port`. Raises `OSError` when the port is taken."""
         tokens.count("")  # reads the vocabulary now rather than during the first call
         app = web.Application(client_max_size=_LARGEST_BODY)
-        app.add_routes(control.routes(self.faults, self.ledger))
         paths: dict[str, _Answerer] = {
             "chat/completions": self._chat,
             "embeddings": self._embeddings,
@@ -74,18 +74,17 @@ class Simulator:
             for path, answerer in paths.items():
                 app.router.add_post(f"{prefix}/v1/{path}", self._booked(provider, answerer))
         # A handler whose client has left is cancelled: a hanging call ends with its caller.
-        runner = self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
+        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
+        door = self._door = Door(runner, self._clock)
+        app.add_routes(control.routes(self.faults, self.ledger, door.shut))
         await runner.setup()
-        site = web.TCPSite(runner, self._settings.host, self._settings.port)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        self.address = f"{host}:{port}"
+        self.address = await door.open(self._settings.host, self._settings.port)
         return self.address
 
     async def close(self) -> None:
         """Stop listening and end every call."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._door is not None:
+            await self._door.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
