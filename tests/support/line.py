@@ -59,6 +59,7 @@ class Line:
         self._embedded = embedded
         self._brokers, self._directory = brokers, directory
         self._settings = settings or {}
+        self._told: dict[str, Any] = {}
         self._releases = dict(releases or {})
         self._schema = schema
         self._workers = workers or {"worker": tuple(FLOW)}
@@ -85,11 +86,9 @@ class Line:
                 self.topics.prefix,
                 embedded=self._embedded,
             )
-            for section, values in {"kafka": {"session": 3.0}, **self._settings}.items():
-                before = settings.get(section, {})
-                assert isinstance(before, dict)
-                settings[section] = {**before, **values}
-            self._config.write_text(to_toml(settings))
+            self._told = settings
+            self.configure(kafka={"session": 3.0})
+            self.configure(**self._settings)
             for name in self._workers:
                 self.start(name)
             await self._producer.start()
@@ -153,6 +152,14 @@ class Line:
                     self._arrived.notify_all()
 
     # -- processes -----------------------------------------------------------------------------------------------------
+
+    def configure(self, **sections: Mapping[str, Any]) -> None:
+        """Change settings, section by section, for processes that start later."""
+        for section, values in sections.items():
+            before = self._told.get(section, {})
+            assert isinstance(before, dict)
+            self._told[section] = {**before, **values}
+        self._config.write_text(to_toml(self._told))
 
     def start(self, worker: str) -> None:
         """Start a worker that was stopped."""
