@@ -210,7 +210,7 @@ def test_only_some_brokers_can_be_cut_off(server: Server, ports: list[int]) -> N
 
 
 def test_a_broker_that_is_not_there_resets_its_client(door: Door) -> None:
-    with Client(door.brokers) as client, pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError), Client(door.brokers) as client:
         client.hears(b"1")
 
 
