@@ -12,6 +12,7 @@ from streamguard.analytics.clickhouse import Connection
 from streamguard.config import Config
 from streamguard.dev.broker import EmbeddedBroker
 from streamguard.dev.store import EmbeddedStore, StoreSettings
+from streamguard.intake.errors import TooManyBuried
 from streamguard.stream.sink import GROUP, Sink
 from streamguard.stream.sink_writing import State
 from tests.support.sinks import books, produce, running, sink_config, until_rows
@@ -133,39 +134,41 @@ class DiesBeforeTheEnd(Sink):
         return await super().commit(states, epoch)
 
 
-class DiesAmongLetters(Sink):
-    """Writes three letters of a chunk, and no more."""
-
-    async def commit(self, states: Mapping[TopicPartition, State], epoch: int) -> bool:
-        accepted = await super().commit(states, epoch)
-        write = self._letters.write if self._letters else None
-        assert write is not None
-
-        async def few(*letter: object) -> None:
-            if self.statistics.buried == 3:
-                raise Interrupted
-            await write(*letter)  # pyright: ignore[reportArgumentType] -- passed on as given
-
-        self._letters.write = few  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]
-        return accepted
+JUNK = [f"junk {number}".encode() for number in range(12)]
 
 
-@pytest.mark.parametrize("dies", [DiesBeforeTheEnd, DiesAmongLetters])
-async def test_a_dead_letter_is_written_once_though_the_sink_dies_behind_it(
-    brokers: str, store: str, dies: type[Sink]
-) -> None:
+async def test_a_dead_letter_is_written_once_though_the_sink_dies_behind_it(brokers: str, store: str) -> None:
     config = sink_config(brokers, store)
-    junk = [f"junk {n}".encode() for n in range(12)]
-    await produce(brokers, "telemetry", [one for n in range(12) for one in (telemetry(n), junk[n])], partitions=1)
     with pytest.raises(Interrupted):
-        async with running(dies(config, "sink-0")) as task:
-            await asyncio.wait([task], timeout=20)
+        await _dies(DiesBeforeTheEnd(config, "sink-0"), brokers)
+    await _goes_on(config)
+    assert sorted(await letters(brokers)) == sorted(JUNK)
+
+
+async def test_a_dead_letter_is_written_once_though_the_sink_dies_in_the_middle_of_them(
+    brokers: str, store: str
+) -> None:
+    few = sink_config(brokers, store, kafka={"dead_letters_per_minute": 3})
+    with pytest.raises(TooManyBuried):
+        await _dies(Sink(few, "sink-0"), brokers)
+    assert len(await letters(brokers)) == 4
+    await _goes_on(sink_config(brokers, store))
+    assert sorted(await letters(brokers)) == sorted(JUNK)
+
+
+async def _dies(sink: Sink, brokers: str) -> None:
+    values = [one for number, junk in enumerate(JUNK) for one in (telemetry(number), junk)]
+    await produce(brokers, "telemetry", values, partitions=1)
+    async with running(sink) as task:
+        await asyncio.wait([task], timeout=20)
+
+
+async def _goes_on(config: Config) -> None:
     sink = Sink(config, "sink-0")
     async with running(sink):
-        assert (await until_rows(config, 12)).once
+        assert (await until_rows(config, len(JUNK))).once
         while not sink.statistics.chunks:
             await asyncio.sleep(0.05)
-    assert sorted(await letters(brokers)) == sorted(junk)
 
 
 async def letters(brokers: str) -> list[bytes]:
