@@ -103,6 +103,28 @@ class Example:
         key = f"{request.identity.tenant_id}/{conversation}"
         return self.put("admitted", 0, key, source=request, of=of, fact=decided)
 
+    def fail(self, admitted: Kept) -> Kept:
+        """Guard cannot handle it: the request fails, its record becomes a dead letter, which is returned."""
+        of = (DEAD_LETTERS, "outcomes", "responses")
+        fact, contents = Letter("guard", "CheckFailed", admitted.name), f"{admitted}".encode()
+        letter = self.put(
+            DEAD_LETTERS, admitted.place.partition, admitted.key, source=admitted, of=of, fact=fact, contents=contents
+        )
+        self._end(admitted, Told("failed", "internal", 0, f"s{self._now}", books=_SETTLED - {"payloads"}), of)
+        return letter
+
+    def replay(self, letter: Kept) -> Kept:
+        """An operator sends a letter of guard's once more."""
+        assert isinstance(letter.fact, Letter)
+        assert letter.fact.at is not None
+        assert letter.identity is not None
+        again = letter.identity._replace(run=letter.identity.run + 1)
+        at = letter.fact.at.place
+        decided = Decided(0, "admit", 0)
+        return self.put(
+            at.topic, at.partition, letter.key, source=letter, identity=again, fact=decided, contents=letter.digest
+        )
+
     # -- how requests end ----------------------------------------------------------------------------------------------
 
     def refuse(self, admitted: Kept) -> None:
@@ -133,8 +155,8 @@ class Example:
         self.calls.append(call)
         return call
 
-    def _end(self, record: Kept, told: Told) -> None:
-        partition, of = record.place.partition, ("outcomes", "responses")
+    def _end(self, record: Kept, told: Told, of: Sequence[str] = ("outcomes", "responses")) -> None:
+        partition = record.place.partition
         outcome = self.put("outcomes", partition, record.key, source=record, of=of, fact=told)
         thin = Told(told.status, told.reason, told.cost_nusd, told.signature)
         self.put("responses", partition, record.key, source=record, of=of, fact=thin)
@@ -209,6 +231,7 @@ def clean_run() -> Evidence:
     run.answer(run.admit(asked[5], "alone"))
     run.answer(run.admit(run.moved(run.send(Identity("zeta", "z0")), 1), "talk"))
     run.answer(run.admit(run.send(Identity("zeta", "z1"), 1), "talk"))
+    run.answer(run.replay(run.fail(run.admit(run.send(Identity("acme", "f0")), "failing"))))
     run.commit("admitted", 2, {Place("guarded", 0): 1, Place("outcomes", 0): 1, Place("responses", 0): 1})
     return run.evidence()
 

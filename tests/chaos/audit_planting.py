@@ -43,7 +43,7 @@ def again(topic: str, at: int) -> Plant:
 def changed(topic: str, at: int, **fields: Any) -> Plant:
     """A record is another."""
     return lambda run: records(
-        run, topic, lambda all_: [replace(one, **fields) if n == at else one for n, one in enumerate(all_)]
+        run, topic, lambda all_: [replace(one, **fields) if n == at % len(all_) else one for n, one in enumerate(all_)]
     )
 
 

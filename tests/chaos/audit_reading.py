@@ -14,7 +14,7 @@ from streamguard.money import from_decimal
 from streamguard.stream.flow import FLOW, group_name
 from streamguard.stream.planned import Identity, Planned
 from streamguard.stream.sink import GROUP
-from streamguard.stream.topics import Topics
+from streamguard.stream.topics import DLQ_DECISIONS, Topics
 from tests.chaos.audit_evidence import Evidence, Sent, SimulatorCall, sent
 from tests.chaos.audit_records import Keeper, Kept
 from tests.chaos.audit_rows import At, Row, Several, Stored, several
@@ -49,7 +49,7 @@ async def gather(
     Raises what the clients of broker and store raise.
     """
     keeper = Keeper(topics)
-    records: dict[str, list[Kept]] = {topic.name: [] for topic in topics}
+    records: dict[str, list[Kept]] = {topic.name: [] for topic in topics if topic.name != DLQ_DECISIONS}
     there = await _existing(brokers, [topics.full(name) for name in records])
     async for entry in read_each(brokers, there):
         records[topics.plain(entry.place.topic)].append(keeper.keep(entry))

@@ -17,6 +17,7 @@ from streamguard.events.usage import Call
 from streamguard.intake.damage import OFFSETS, UNREADABLE_BATCH
 from streamguard.intake.existing import OF, SRC, InputId, parse_src
 from streamguard.intake.marks import Place
+from streamguard.stream.dead_letters import replayed_run
 from streamguard.stream.planned import Identity
 from streamguard.stream.topics import DEAD_LETTERS, Topics
 from tests.chaos.audit_rows import Booked, booked
@@ -143,12 +144,14 @@ class Keeper:
         if of not in self._ofs:
             self._ofs[of] = frozenset(self._topics.plain(name) for name in of.decode(errors="replace").split(","))
         record, identity, fact = (None, None, None) if entry.damage else self._read(topic, headers, entry)
-        in_full = topic == DEAD_LETTERS or record is None or topic == "requests"
+        source = self._written_from(topic, headers)
+        replayed = source is not None and source.place.topic == DEAD_LETTERS
+        in_full = record is None or topic == "requests" or replayed  # a dead letter is no record
         return Kept(
             place=self._place(entry.place),
             offset=entry.offset,
             timestamp=entry.timestamp,
-            source=self._written_from(topic, headers),
+            source=source,
             of=self._ofs[of],
             key=intern((entry.key or b"").decode(errors="backslashreplace")),
             identity=None if identity is None else self._identities.setdefault(identity, identity),
@@ -170,8 +173,9 @@ class Keeper:
         except InvalidRecord:
             return None, None, None
         identity = _identity(record)
-        if identity is not None and (run := headers.get("run", b"")).isdigit():
-            identity = identity._replace(run=int(run))
+        run = replayed_run(headers, self._topics.full(DEAD_LETTERS))
+        if identity is not None and run is not None:
+            identity = identity._replace(run=run)
         fact = _FACTS.get(type(record))
         return record, identity, fact(record) if fact else None
 

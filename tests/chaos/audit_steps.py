@@ -108,6 +108,7 @@ def steps(line: Line) -> tuple[list[str], list[str], list[str]]:
                 wrong.append(problem)
             wrong += _not_its_own(record, outputs)
     twice += _letters_twice(line)
+    wrong += _replays(line)
     wrong += _of_nothing(line)
     wrong += _of_no_owner(line)
     return lost, twice, wrong
@@ -149,6 +150,27 @@ def _letters_twice(line: Line) -> Iterable[str]:
     for letter in line.records(DEAD_LETTERS):
         if len(replays := line.outputs.get(letter.name, ())) > 1:
             yield f"{letter} was replayed {len(replays)} times: {', '.join(map(str, replays))}"
+
+
+def _replays(line: Line) -> Iterable[str]:
+    """What was replayed lies where it lay, with the bytes that it had, and is another pass of the same request."""
+    for letter in line.records(DEAD_LETTERS):
+        for one in line.outputs.get(letter.name, ()):
+            assert isinstance(letter.fact, Letter)
+            at = letter.fact.at
+            if at is None or at.place != one.place:
+                yield f"{one} was replayed from {letter} to another place than it had"
+            if one.digest != letter.digest:
+                yield f"{one} holds other bytes than {letter}, from which it was replayed"
+            before = line.inputs.get(at) if at is not None else None
+            if before is None or before.identity is None:
+                continue
+            if (
+                one.identity is None
+                or one.identity[:2] != before.identity[:2]
+                or one.identity.run <= before.identity.run
+            ):
+                yield f"{one} was replayed from {letter} and is no further pass of {before}"
 
 
 def _of_nothing(line: Line) -> Iterable[str]:
@@ -198,8 +220,8 @@ def _void(journal: Iterable[Kept], admitted: Iterable[Kept]) -> set[InputId]:
     reader = Epochs()
     for one in admitted:
         fact = one.fact if isinstance(one.fact, Decided) else None  # None: it cannot be read
-        if fact is None or fact.epoch is None:
-            continue
+        if fact is None or fact.epoch is None or (one.source is not None and one.source.place.topic == DEAD_LETTERS):
+            continue  # for a replay an operator vouches
         if reader.void(one.place.partition, one.offset, fact.partition, fact.epoch):
             void.add(one.name)
     return void

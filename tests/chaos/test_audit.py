@@ -77,6 +77,21 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         "wrong",
         "names another place than requests/0/6",
     ),
+    "a letter replayed twice": (
+        again("admitted", -1),
+        "twice",
+        "dead-letters/0/1 was replayed 2 times: admitted/0/10, admitted/0/11",
+    ),
+    "a letter replayed with other bytes": (
+        changed("admitted", -1, digest=b"other"),
+        "wrong",
+        "admitted/0/10 holds other bytes than dead-letters/0/1",
+    ),
+    "a letter replayed as the same pass": (
+        changed("admitted", -1, identity=Identity("acme", "f0", 1)),
+        "wrong",
+        "admitted/0/10 was replayed from dead-letters/0/1 and is no further pass of admitted/0/9",
+    ),
     "a settlement missing": (without("settlements", 0), "open_reservations", "acme/r0/1 was let in"),
     "no payload": (without("payloads", 0), "lost", "outcomes/0/0 has no output in payloads"),
     "a cache entry that is not owed": (
@@ -150,7 +165,7 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         "the call acme/r2/1/1 (99) of acme/r2/1 began",
     ),
     "a call booked twice": (with_fact("outcomes", 2, calls=FIRST_CALLS), "paid_twice", "which was booked before"),
-    "a call that was never made": (calls(lambda all_: all_[:-1]), "wrong", "zeta/z1/1/1"),
+    "a call that was never made": (calls(lambda all_: all_[:-1]), "wrong", "acme/f0/2/1"),
     "another price": (
         calls(lambda all_: [*all_[:-1], replace(all_[-1], cost_nusd=COST + 1)]),
         "wrong",
@@ -184,8 +199,8 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
 def test_a_clean_run_is_clean() -> None:
     findings = examine(CLEAN)
     assert findings.ok, findings.summary()
-    assert (findings.requests, findings.outcomes, findings.dead_letters) == (8, 8, 1)
-    assert (findings.repeated_calls, findings.repeated_nusd, findings.cost_nusd) == (1, COST, 6 * COST)
+    assert (findings.requests, findings.outcomes, findings.dead_letters) == (9, 10, 2)
+    assert (findings.repeated_calls, findings.repeated_nusd, findings.cost_nusd) == (1, COST, 7 * COST)
     assert findings.void == 2, "what a deposed owner wrote counts for nobody"
     assert findings.unchecked == []
 
@@ -195,7 +210,7 @@ def test_what_is_planted_is_found_and_named(name: str) -> None:
     plant, kind, words = PLANTED[name]
     findings = examine(plant(CLEAN))
     found = findings.found.get(kind, [])
-    assert any(words in one for one in found), findings.summary()
+    assert any(words in one for one in found), findings.found
 
 
 def test_an_answer_that_nobody_heard_is_counted_beside_what_was_booked() -> None:
