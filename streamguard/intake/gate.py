@@ -44,6 +44,11 @@ class Gate:
         return min(self._accepted + self._lease, self._calm_at + self._calm) - self._monotonic()
 
     @property
+    def spare(self) -> float:
+        """Seconds that a group waits, after a lease has run out, before it gives partitions away: a fifth of its session."""
+        return min(self._lease, self._calm) / 4
+
+    @property
     def inside(self) -> int:
         """Steps that have passed and whose outputs are not all acknowledged."""
         return self._inside

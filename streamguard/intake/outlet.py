@@ -10,8 +10,9 @@ from aiokafka.errors import KafkaError, NodeNotReadyError, ProducerClosed
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.structs import RecordMetadata
 
-from streamguard.intake.clients import ask_before_write, give_up, send_empty
+from streamguard.intake.clients import give_up, send_empty
 from streamguard.intake.gate import Gate
+from streamguard.intake.guarded import ask_before_write
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ class Outlet:
                 if not await client.ready(node_id):
                     raise NodeNotReadyError
                 ask()
-                ask_before_write(client, node_id, ask)
+                ask_before_write(client, node_id, ask, self._gate.spare)
             return await through(node_id, request, **options)
 
         client.send = send

@@ -68,7 +68,7 @@ class Line:
 async def test_header_names_that_are_no_text_are_buried_as_they_came_once(kafka: KafkaNode) -> None:
     line = await Line(kafka).create()
     written = await produce(kafka.brokers, line.source, [(0, GOOD), (0, ODD), (1, GOOD), (0, GOOD), (0, ODD)])
-    assert written == [0, 1, 0, 2, 3]
+    assert [one.offset for one in written] == [0, 1, 0, 2, 3]
 
     await line.work(5)
     line.group = unique("group")  # without commits: everything is read once more

@@ -67,15 +67,48 @@ class FakeConnection:
 
 
 class FakeWriter:
-    """The end of a connection."""
+    """The end of a connection, and its own transport. What exceeds `room` bytes waits until `drain`, as in a full kernel."""
 
     other = "passed on"
 
     def __init__(self, connection: FakeConnection) -> None:
-        self._connection = connection
+        self._connection, self.transport = connection, self
+        self.room, self.buffered, self.aborted = 1 << 30, b"", False
+        self.drained = asyncio.Event()
 
     def write(self, data: bytes) -> None:
-        self._connection.written.append(data)
+        taken = data[: self.room] if not self.buffered else b""
+        self.room -= len(taken)
+        self.buffered += data[len(taken) :]
+        if taken:
+            self._connection.written.append(taken)
+
+    def make_room(self) -> None:
+        """The kernel has sent all it had, and takes what waits."""
+        waits, self.buffered, self.room = self.buffered, b"", 1 << 30
+        self.write(waits)
+        self.drained.set()
+
+    async def drain(self) -> None:
+        while self.buffered:
+            self.drained.clear()
+            await self.drained.wait()
+
+    def get_write_buffer_size(self) -> int:
+        return len(self.buffered)
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        assert high == 0
+
+    def get_extra_info(self, name: str) -> None:
+        return None
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def abort(self) -> None:
+        self.aborted, self.buffered = True, b""
+        self.drained.set()
 
 
 class FakeClient:
