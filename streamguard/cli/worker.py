@@ -42,7 +42,8 @@ def worker(config_file: Path | None, stages: tuple[str, ...], processes: int, nu
     """Run stages of the line.
 
     Keeps the processes running: one that fails is started again after a pause; one that keeps failing ends the command
-    with status 1. SIGTERM and Ctrl-C finish what is under way and stop.
+    with status 1, one that refuses to run (its name is taken, its topics do not fit) with status 2. SIGTERM and Ctrl-C
+    finish what is under way and stop.
 
     Example: streamguard worker --stage invoke --processes 2
     """
@@ -70,7 +71,7 @@ def worker(config_file: Path | None, stages: tuple[str, ...], processes: int, nu
 def sink(config_file: Path | None, number: int) -> None:
     """Carry telemetry and payloads into ClickHouse, each record once.
 
-    Creates and migrates the tables first. Ends with status 1 when only a restart can help.
+    Creates and migrates the tables first. Ends with status 1 when only a restart can help, with 2 when that could not either.
 
     Example: streamguard sink --config streamguard.toml
     """

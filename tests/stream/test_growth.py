@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -69,6 +70,14 @@ def request(name: str, tenant: str) -> dict[str, Any]:
     return {"request_id": name, "tenant_id": tenant, "user_id": f"{tenant}-{name}", "messages": messages}
 
 
+async def ready(line: Line) -> bool:
+    """Whether the worker says so; it has taken all partitions when the line is there."""
+    entries = [orjson.loads(text) for text in line.log("worker").read_text().splitlines()]
+    address = next(entry["address"] for entry in entries if entry["message"] == "metrics served")
+    async with httpx.AsyncClient(base_url=f"http://{address}", trust_env=False) as client:
+        return [(await client.get(path)).text for path in ("/ready", "/live")] == ["ready\n", "alive\n"]
+
+
 async def refused(line: Line, says: Callable[[str], bool]) -> None:
     """Until the worker has refused to run with a last line that fits."""
     async with asyncio.timeout(SECONDS):
@@ -88,6 +97,7 @@ async def test_a_grown_set_is_refused_at_the_start_and_runs_empty_with_the_count
         before = [request(f"before-{tenant}", tenant) for tenant in tenants]
         for one in before:
             await line.ask(one)
+        assert await ready(line)
         await line.stop("worker")
         for one in before:
             await line.send({**one, "request_id": f"waits-{one['tenant_id']}"})

@@ -1,11 +1,13 @@
 """The configuration: a file, variables over it, and mistakes named by their keys without what they hold."""
 
+import re
+import socket
 from pathlib import Path
 
 import pytest
 
 from streamguard import config
-from streamguard.config import CONFIG_FILE, ENV_PREFIX, Config, load, parse, plain_environment
+from streamguard.config import CONFIG_FILE, ENV_PREFIX, Config, Worker, load, parse, plain_environment
 from streamguard.errors import ConfigError
 
 SECRET = "hunter2-hunter2"
@@ -144,3 +146,9 @@ def test_processes_that_follow_a_file_get_none_of_our_variables(monkeypatch: pyt
     environment = plain_environment()
     assert environment["SOMETHING_ELSE"] == "1"
     assert not [name for name in environment if name.startswith(ENV_PREFIX)]
+
+
+def test_processes_are_named_after_their_host_unless_told_otherwise() -> None:
+    named = Config().worker.instance
+    assert named == re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:100]
+    assert Config(worker=Worker(instance="blue")).worker.instance == "blue"
