@@ -219,3 +219,11 @@ def test_records_of_the_old_owner_that_came_in_time_count_in_whatever_order_they
     assert epochs.void(0, offset=11, journal_partition=1, epoch=4)
     assert not epochs.void(0, offset=12, journal_partition=2, epoch=4)  # another owner's journal
     assert not epochs.void(3, offset=12, journal_partition=1, epoch=4)  # another partition: not compared
+
+
+async def test_guard_does_not_take_a_replay_for_the_record_of_a_replaced_owner() -> None:
+    one = stage()
+    await one.run(event(admitted(epoch=9), offset=10), None)
+
+    assert list(await one.run(event(admitted(request(request_id="r2"), epoch=4), offset=11), None)) == []
+    assert list(await one.run(event(admitted(request(request_id="r2"), epoch=4), offset=12, run=2), None)) != []
