@@ -106,6 +106,9 @@ def store(path: Path, host: str, port: int, read_only_port: int | None, ready_fi
 @click.option(
     "--fault", "faults", multiple=True, metavar="[PROVIDER/MODEL:]KIND=SHARE", help="Faulty calls; repeatable."
 )
+@click.option(
+    "--log", type=click.Path(path_type=Path, dir_okay=False), help="File that keeps the calls for the next start, too."
+)
 @ready_file_option
 def simulator(
     host: str,
@@ -114,6 +117,7 @@ def simulator(
     latency_ms: float,
     latency_sigma: float,
     faults: tuple[str, ...],
+    log: Path | None,
     ready_file: Path | None,
 ) -> None:
     """Run the simulated model providers until SIGTERM or Ctrl-C.
@@ -130,7 +134,7 @@ def simulator(
     except ValueError as error:
         raise InputError(f"--fault: {error}") from None
     settings = SimulatorSettings(
-        host=host, port=port, seed=seed, latency=Latency(latency_ms, latency_sigma), faults=rules
+        host=host, port=port, seed=seed, latency=Latency(latency_ms, latency_sigma), faults=rules, log=log
     )
     _run(lambda stop: serve(settings, ready=_announce(ready_file), stop=stop))
 

@@ -2,10 +2,11 @@
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from streamguard.clock import Clock
+from streamguard.dev.simulator.call_log import CallLog
 from streamguard.dev.simulator.settings import Price
 
 CLIENT_GONE = 499
@@ -53,34 +54,62 @@ class _Totals:
 class Ledger:
     """Totals a model over all calls, and the last `kept` calls one by one."""
 
-    def __init__(self, prices: Mapping[str, Price], kept: int, clock: Clock) -> None:
+    def __init__(self, prices: Mapping[str, Price], kept: int, clock: Clock, log: CallLog | None = None) -> None:
+        """`log` has the calls of those who kept these books before, and gets ours."""
         self._prices = prices
         self._clock = clock
+        self._log = log
         self._under_way: dict[int, Call] = {}
         self._calls: deque[Call] = deque(maxlen=kept)
         self._totals: dict[tuple[str, str], _Totals] = {}
         self._begun = 0
         self._ended = 0
+        for noted in log.read() if log is not None else ():
+            self._take(Call(**noted))
 
     def begin(self, provider: str, model: str, idempotency_key: str | None, request_id: str | None) -> Call:
         """A call has come in."""
         self._begun += 1
         call = Call(self._begun, provider, model, idempotency_key, request_id, begun_at=self._clock.now_us())
         self._under_way[call.seq] = call
+        self._note(call)
         return call
+
+    def answering(self, call: Call, input_tokens: int, output_tokens: int) -> None:
+        """The answer is about to be written to its end. Who dies while writing it cannot tell whether it was read: on disk it
+        counts, and costs, from here."""
+        if self._log is not None:
+            self._note(replace(call, ended_at=self._clock.now_us(), **self._paid(call, input_tokens, output_tokens)))
 
     def finish(self, call: Call, input_tokens: int, output_tokens: int) -> None:
         """The answer is written completely: it counts, and costs."""
-        price = self._prices[call.model]
-        call.input_tokens, call.output_tokens = input_tokens, output_tokens
-        call.cost_nusd = input_tokens * price.input + output_tokens * price.output
-        call.finished = True
+        for name, value in self._paid(call, input_tokens, output_tokens).items():
+            setattr(call, name, value)
 
     def end(self, call: Call) -> None:
         """The call is over, in whatever way. Once a call."""
-        self._ended += 1
         call.ended_at = self._clock.now_us()
         del self._under_way[call.seq]
+        self._note(call)
+        self._enter(call)
+
+    def _take(self, call: Call) -> None:
+        """A call of the books' former keeper, who ended with those that were under way."""
+        self._begun = max(self._begun, call.seq)
+        call.ended_at = self._clock.now_us() if call.ended_at is None else call.ended_at
+        self._enter(call)
+
+    def _paid(self, call: Call, input_tokens: int, output_tokens: int) -> dict[str, Any]:
+        price = self._prices[call.model]
+        cost = input_tokens * price.input + output_tokens * price.output
+        return {"input_tokens": input_tokens, "output_tokens": output_tokens, "cost_nusd": cost, "finished": True}
+
+    def _note(self, call: Call) -> None:
+        if self._log is not None:
+            self._log.note({name: getattr(call, name) for name in _FIELDS})
+
+    def _enter(self, call: Call) -> None:
+        self._ended += 1
         self._calls.append(call)
         totals = self._totals.setdefault((call.provider, call.model), _Totals())
         totals.calls += 1
@@ -100,7 +129,7 @@ class Ledger:
         """Totals a model and in all; with `detail` the calls themselves, those under way too, in the order of their arrival."""
         report: dict[str, Any] = {
             "calls": self._ended,
-            "in_flight": self._begun - self._ended,
+            "in_flight": len(self._under_way),
             "finished": sum(totals.finished for totals in self._totals.values()),
             "cost_nusd": sum(totals.cost_nusd for totals in self._totals.values()),
             "models": [

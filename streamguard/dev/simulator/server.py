@@ -13,6 +13,7 @@ from aiohttp import web
 
 from streamguard.clock import Clock, SystemClock
 from streamguard.dev.simulator import control, signals, tokens, wire
+from streamguard.dev.simulator.call_log import CallLog
 from streamguard.dev.simulator.chat import Asked, BadRequest, Reply, read_body, read_chat, read_model, reply
 from streamguard.dev.simulator.door import Door
 from streamguard.dev.simulator.faults import Faults
@@ -47,7 +48,8 @@ class Simulator:
         self._settings = settings
         self._clock = clock or SystemClock()
         self.faults = Faults(settings.faults, self._clock)
-        self.ledger = Ledger(settings.prices, settings.kept_calls, self._clock)
+        log = CallLog(settings.log) if settings.log is not None else None
+        self.ledger = Ledger(settings.prices, settings.kept_calls, self._clock, log)
         self._came: dict[bytes, int] = {}
         self._door: Door | None = None
         self.address = ""
@@ -244,6 +246,7 @@ class Simulator:
         )
         await answer.prepare(request)
         call.status = 200
+        self.ledger.answering(call, input_tokens, output_tokens)
         await answer.write_eof()
         if wire.still_there(request):
             self.ledger.finish(call, input_tokens, output_tokens)
@@ -276,6 +279,7 @@ class Simulator:
         last = wire.event(envelope, {}, answer.finish_reason)
         if asked.include_usage:
             last += wire.data({**envelope, "choices": [], "usage": wire.usage(answer)})
+        self.ledger.answering(call, answer.input_tokens, answer.output_tokens)
         await response.write(last + b"data: [DONE]\n\n")
         await response.write_eof()
         if wire.still_there(request):

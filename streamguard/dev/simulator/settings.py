@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 
 
@@ -104,6 +105,8 @@ class SimulatorSettings:
     """The first words of the paths: `/openai/v1/…`. `/v1/…` is the first one's, too."""
     kept_calls: int = 500_000
     """How many calls the log lists one by one; totals go on."""
+    log: Path | None = None
+    """A file that keeps the calls beyond the end of the process; the next one goes on with its books."""
 
 
 def fault_rules(given: Iterable[str]) -> tuple[FaultRule, ...]:
