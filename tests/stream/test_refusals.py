@@ -101,4 +101,6 @@ async def test_a_record_that_breaks_the_rules_of_its_topic_concerns_nobody_else(
 
     entries = await read_all(kafka.brokers, [out, dead])
     assert [(one.value, dict(one.headers)["code"]) for one in entries[dead]] == [(b"30", b"InvalidRecordError")]
-    assert Counter(one.value for one in entries[out]) == Counter(b"%d" % number for number in range(100) if number != 30)
+    assert Counter(one.value for one in entries[out]) == Counter(
+        b"%d" % number for number in range(100) if number != 30
+    )
