@@ -38,7 +38,6 @@ def main(
 ) -> None:
     """Run chaos over the whole line, on real Kafka."""
     logging.basicConfig(level=logging.ERROR)
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers that are away are the test
     kept = directory or Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-"))
     options = Options(seed=seed, seconds=seconds, nodes=int(nodes), rate=rate, kinds=kinds or None, every=every)
     report = asyncio.run(run(options, kept, tell_on_stderr))

@@ -188,6 +188,11 @@ class Fleet:
         async with httpx.AsyncClient(trust_env=False) as client:
             (await client.post(f"http://{self.simulator}/_sim/outage", json=body)).raise_for_status()
 
+    async def refuse(self, seconds: float) -> None:
+        """For so long nobody listens where the models were."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            (await client.post(f"http://{self.simulator}/_sim/refuse", json={"seconds": seconds})).raise_for_status()
+
     async def calls(self) -> list[dict[str, Any]]:
         """The simulator's own log of all calls that have ended."""
         async with httpx.AsyncClient(trust_env=False, timeout=60.0) as client:
@@ -205,6 +210,7 @@ class Fleet:
             case "simulator":
                 port = self._simulator.rpartition(":")[2]
                 arguments = ["simulator", "--latency-ms", "50", "--latency-sigma", "0.5", "--port", port]
+                arguments += ["--log", str(self.directory / "calls.log")]
             case "store":
                 port = self._store.rpartition(":")[2]
                 home = self.directory if self.disk is None else self.disk.path

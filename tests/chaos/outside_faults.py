@@ -27,6 +27,15 @@ async def provider_hanging(scene: Scene, draw: Random) -> str:
     return await _outage(scene, draw, "hang")
 
 
+async def provider_refusing(scene: Scene, draw: Random) -> str:
+    """Down as a server is: connections are refused."""
+    async with scene.only("simulator"):
+        seconds = draw.uniform(6.0, 12.0)
+        await scene.fleet.refuse(seconds)
+        await asyncio.sleep(seconds + 0.5)
+    return "simulator"
+
+
 async def provider_frozen(scene: Scene, draw: Random) -> str:
     """It takes connections, and nothing comes of them."""
     async with scene.only("simulator"):
@@ -90,6 +99,7 @@ def _nothing(_: Scene) -> float:
 
 OUTSIDE_FAULTS = (
     Fault("provider down", "simulator", provider_down, _nothing, "retries, then a static answer"),
+    Fault("provider refusing", "simulator", provider_refusing, _nothing, "retries, then a static answer"),
     Fault("provider hanging", "simulator", provider_hanging, lambda _: 2.0, "a call's timeout"),
     Fault("provider frozen", "simulator", provider_frozen, lambda _: 2.0, "a call's timeout"),
     Fault("records too large", "driver", records_too_large, _nothing, "they are refused"),

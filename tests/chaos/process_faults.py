@@ -168,6 +168,10 @@ PROCESS_FAULTS = (
     Fault("sink killed", "sink", server_killed("sink"), _nothing, _OFF),
     Fault("sink ended by SIGTERM", "sink", server_ended("sink"), _nothing, _OFF),
     Fault("sink frozen past its session", "sink", server_frozen("sink"), _nothing, _OFF),
+    Fault("simulator killed", "simulator", server_killed("simulator"), _nothing, "retries, then a static answer"),
+    Fault(
+        "simulator ended by SIGTERM", "simulator", server_ended("simulator"), _nothing, "retries, then a static answer"
+    ),
     Fault("store killed", "store", server_killed("store"), _nothing, _OFF),
     Fault("store ended by SIGTERM", "store", server_ended("store"), _nothing, _OFF),
 )

@@ -1,6 +1,7 @@
 """One run of chaos: brokers, the fleet, a steady stream of requests, faults by the schedule, and what became of it all."""
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 
+import orjson
 import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -65,6 +67,8 @@ class Options:
 async def run(options: Options, directory: Path, tell: Tell = lambda _: None) -> Report:
     """Everything, from the first broker to the last process's end. Raises what keeps a run from being one."""
     directory.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers that are away are the test
+    logging.getLogger("streamguard.processes").setLevel(logging.ERROR)  # so are processes that end
     before = _children()
     begun = time.monotonic()
 
@@ -80,6 +84,7 @@ async def run(options: Options, directory: Path, tell: Tell = lambda _: None) ->
         finally:
             await loop.run_in_executor(operator, brokers.stop)
     report.left_running = sorted(_children() - before)
+    (directory / "report.json").write_bytes(orjson.dumps(report.to_json(), option=orjson.OPT_INDENT_2))
     return report
 
 
