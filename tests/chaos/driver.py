@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
+from streamguard.intake.damage import read_carefully
 from streamguard.stream.planned import Identity, Planned
 from streamguard.stream.tally import Tally
 from streamguard.stream.topics import DEAD_LETTERS, Topics
@@ -51,6 +52,7 @@ class Driver:
     async def __aenter__(self) -> Self:
         await self._producer.start()
         await self._consumer.start()
+        read_carefully(self._consumer)  # dead letters may be as strange as what they hold
         self._consumer.assign(
             [
                 TopicPartition(self._topics.full(name), number)
