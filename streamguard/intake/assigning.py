@@ -8,7 +8,7 @@ from typing import Any, cast
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from streamguard.intake.clients import Clients, is_retriable, partition_counts
+from streamguard.intake.clients import Clients, committed_offsets, is_retriable, partition_counts
 from streamguard.intake.committing import Committer
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Ownership
@@ -99,7 +99,7 @@ class Assigner(ConsumerRebalanceListener):
     async def look_at_commits(self) -> None:
         """Before the first rebalance: raises TopicsGrown when the group worked under another partition count."""
         tps = [TopicPartition(*place) for place in self._layout.source_places]
-        saved = await self._admin.list_consumer_group_offsets(self._settings.group, partitions=tps)
+        saved = await committed_offsets(self._admin, self._settings.group, tps)
         self._layout.check_commits({Place(*tp): count_in(cast("Any", one).metadata) for tp, one in saved.items()})
 
     async def refresh_ends(self) -> None:
@@ -198,13 +198,13 @@ class Assigner(ConsumerRebalanceListener):
     async def _saved(self, places: Collection[Place]) -> dict[Place, tuple[int, str]]:
         """What is committed; the beginning where nothing is. Raises OffsetGone and TopicsGrown."""
         tps = [TopicPartition(*place) for place in places]
-        answer = await self._admin.list_consumer_group_offsets(self._settings.group, partitions=tps)
+        answer = await committed_offsets(self._admin, self._settings.group, tps)
         firsts = await self._consumer.beginning_offsets(tps)
         ends = await self._consumer.end_offsets(tps)
         saved: dict[Place, tuple[int, str]] = {}
         for place, tp in zip(places, tps, strict=True):
-            committed = answer.get(tp)
-            if committed is None or committed.offset < 0:
+            committed = answer[tp]
+            if committed.offset < 0:
                 saved[place] = (firsts[tp], "")
                 continue
             if not firsts[tp] <= committed.offset <= ends[tp]:

@@ -5,15 +5,15 @@ Only this file, `refusals.py`, `damage.py` and `guarded.py` touch their inside.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import CoordinatorNotAvailableError, KafkaConnectionError, KafkaError
 from aiokafka.structs import RecordMetadata
 
 from streamguard.intake.contract import Received
@@ -120,6 +120,22 @@ def make_reader(settings: Settings) -> AIOKafkaConsumer:
 def make_admin(settings: Settings) -> AIOKafkaAdminClient:
     """Reads back committed offsets with their metadata, which a consumer does not give."""
     return AIOKafkaAdminClient(bootstrap_servers=settings.brokers, **dict(settings.client))
+
+
+async def committed_offsets(
+    admin: AIOKafkaAdminClient, group: str, partitions: Collection[TopicPartition]
+) -> dict[TopicPartition, OffsetAndMetadata]:
+    """What a group has committed; offset -1 where nothing. Raises retriable errors of Kafka.
+
+    A broker that is no longer the group's coordinator answers with an error of which aiokafka takes no notice: it gives an
+    empty answer, as if the group had never worked. So a partition that was asked for and is missing is an error.
+    """
+    if not partitions:
+        return {}
+    answer = await admin.list_consumer_group_offsets(group, partitions=list(partitions))
+    if missing := len(set(partitions) - set(answer)):
+        raise CoordinatorNotAvailableError(f"group {group}: no answer about {missing} partitions")
+    return answer
 
 
 def make_producer(settings: Settings) -> AIOKafkaProducer:

@@ -23,6 +23,7 @@ from streamguard.clock import Clock, SystemClock
 from streamguard.config import Config
 from streamguard.intake.claiming import Claim
 from streamguard.intake.clients import (
+    committed_offsets,
     generation,
     is_retriable,
     make_admin,
@@ -199,7 +200,7 @@ class Sink(ConsumerRebalanceListener):
         tps = sorted(self._consumer.assignment())
         parts: dict[TopicPartition, Part] = {}
         try:
-            answer = await self._admin.list_consumer_group_offsets(self._settings.group, partitions=tps) if tps else {}
+            answer = await committed_offsets(self._admin, self._settings.group, tps)
             firsts = await self._consumer.beginning_offsets(tps)
             ends = await self._consumer.end_offsets(tps)
         except BaseException:
@@ -208,9 +209,9 @@ class Sink(ConsumerRebalanceListener):
         if epoch != self.epoch:
             return  # the next assignment has been announced already, or will be
         for tp in tps:
-            committed = answer.get(tp)
+            committed = answer[tp]
             start, plan = firsts[tp], None
-            if committed is not None and committed.offset >= 0:
+            if committed.offset >= 0:
                 start = committed.offset
                 if not firsts[tp] <= start <= ends[tp]:
                     raise OffsetGone(tp.topic, tp.partition, start, firsts[tp], ends[tp])

@@ -41,6 +41,8 @@ class FakeGroup:
     forget_at_commit: bool = False
     answer: asyncio.Event | None = None
     """Commits wait for it."""
+    moved: int = 0
+    """So often, what is committed is asked of a broker that is the coordinator no longer."""
     reads: list[tuple[TopicPartition, int]] = field(default_factory=list[tuple[TopicPartition, int]])
     _coordinator: Coordinator = field(default_factory=Coordinator)
 
@@ -67,6 +69,9 @@ class FakeGroup:
     async def list_consumer_group_offsets(
         self, group: str, partitions: Collection[TopicPartition]
     ) -> dict[TopicPartition, OffsetAndMetadata]:
+        if self.moved:  # what aiokafka makes of the answer of a broker that is the coordinator no longer
+            self.moved -= 1
+            return {}
         return {tp: self.saved.get(tp, OffsetAndMetadata(-1, "")) for tp in partitions}
 
     async def beginning_offsets(self, tps: Collection[TopicPartition]) -> dict[TopicPartition, int]:

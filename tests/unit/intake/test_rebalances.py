@@ -305,6 +305,21 @@ async def test_lost_partitions_are_dropped_and_the_rest_is_one_set_of_numbers() 
     assert [type(error) for error in member.errors] == [AssignmentUnequal]
 
 
+async def test_an_empty_answer_of_a_coordinator_that_moved_is_no_answer() -> None:
+    member = await Member().connect()
+    member.group.saved[IN] = OffsetAndMetadata(7, "")
+    member.group.moved = 2
+    member.clock.sleep = forever = Forever()  # pyright: ignore[reportAttributeAccessIssue] -- a clock that stands still
+    await member.assign(IN)
+    for _ in range(2):
+        await turn(30)
+        assert not member.gate.is_open
+        forever.go_on()
+    await turn(30)
+    assert member.gate.is_open
+    assert member.group.sought[IN] == 7
+
+
 async def test_a_member_without_partitions_stands_by() -> None:
     member = await Member().connect()
     await member.assign(IN)
