@@ -148,7 +148,11 @@ class Admit:
         )
 
     def _outputs(self, event: Event[Request], decision: Decision, watch: Watch) -> Step:
-        request = event.record
+        """A decision of an earlier owner is passed on in our name: under its own epoch guard would take it for void as soon as
+        it comes behind another tenant's of ours."""
+        request, epoch = event.record, self._owned.epoch(event.partition)
+        if decision.epoch != epoch:
+            decision = decision.model_copy(update={"epoch": epoch})
         entry = JournalEntry(
             kind="decision",
             tenant_id=request.tenant_id,

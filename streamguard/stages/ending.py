@@ -15,6 +15,7 @@ from streamguard.events.reason import Reason
 from streamguard.events.request import Message, RequestHead
 from streamguard.events.stages import Admitted, CacheUse, Carried, Completion, Guarded, Invocation, Placeholder
 from streamguard.events.trail import TrailEntry, Verdict
+from streamguard.events.usage import Usage
 from streamguard.stages.contract import Event, Out, Step
 from streamguard.stages.watch import Watch
 
@@ -220,7 +221,12 @@ def _made(completion: Completion) -> Mapping[str, Any]:
     names = (
         "source", "degraded", "provider", "model", "finish_reason", "calls", "usage", "cost_nusd", "price_version", "cache"
     )  # fmt: skip
-    return {name: getattr(completion, name) for name in names}
+    made: dict[str, Any] = {name: getattr(completion, name) for name in names}
+    run = f"{completion.head.tenant_id}/{completion.head.request_id}/{completion.run}/"
+    if completion.calls and not completion.calls[0].call_id.startswith(run):
+        # a replay of what verify could not handle: the run that made the calls has booked them
+        made |= {"calls": (), "usage": Usage(), "cost_nusd": 0}
+    return made
 
 
 def _no_cache(head: RequestHead) -> CacheUse:

@@ -12,6 +12,7 @@ from streamguard.events.outcome import Outcome, Response
 from streamguard.events.reason import Reason
 from streamguard.events.request import JsonSchemaFormat, Message, ResponseFormat
 from streamguard.events.stages import Ask, Completion, Placeholder
+from streamguard.events.usage import Call
 from streamguard.stages.guard import CheckFailed
 from streamguard.stages.verify import Verify
 from tests.unit.stages.examples import NOW, completion, ended, ending, event, request
@@ -95,6 +96,25 @@ async def test_somebody_elses_data_is_taken_out_of_the_answer() -> None:
     assert response.output is not None
     assert "someone.else@example.org" not in response.output
     assert any(verdict.action == "transform" for verdict in outcome.verdicts)
+
+
+@pytest.mark.parametrize(("run", "cost"), [(1, 250), (2, 0)])
+async def test_a_replay_behind_invoke_does_not_book_again_what_the_run_before_paid(run: int, cost: int) -> None:
+    asker = request()
+    paid = Call(
+        call_id=f"{asker.tenant_id}/{asker.request_id}/1/0",
+        provider="openai",
+        model="gpt-4o",
+        kind="first",
+        status="ok",
+        started_at=NOW,
+        duration_us=1,
+        cost_nusd=250,
+    )
+
+    outcome, _ = await verify("It arrives tomorrow.", run=run, calls=(paid,), cost_nusd=250)
+
+    assert (outcome.cost_nusd, len(outcome.calls)) == (cost, 1 if cost else 0)
 
 
 async def test_an_action_outside_the_list_is_refused() -> None:
