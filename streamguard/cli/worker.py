@@ -78,20 +78,28 @@ def sink(config_file: Path | None, number: int) -> None:
     loaded = config.load(config_file)
     name = f"{loaded.worker.instance}-sink-{number}"
     logs.configure(name, loaded.worker.log_level)
+    from streamguard.clock import SystemClock
+    from streamguard.stream.health import Health
     from streamguard.stream.hosting import run_worker
     from streamguard.stream.sink import Sink
 
+    health = Health(["sink"], SystemClock())
+
     async def carry(ready: asyncio.Event, stop: asyncio.Event) -> None:
+        beating = asyncio.create_task(health.beat())
         ready.set()
-        await Sink(loaded, name).run(stop)
+        sink = Sink(loaded, name)
+        health.watch("sink", sink)
+        try:
+            await sink.run(stop)
+        finally:
+            beating.cancel()
 
     def serve_metrics() -> None:
         port = loaded.worker.metrics_port
         if port is not None:
-            from prometheus_client import start_http_server
-
-            server, _ = start_http_server(port + MOST_PROCESSES + number if port else 0, addr="127.0.0.1")
-            log.info("metrics served", extra={"address": f"127.0.0.1:{server.server_port}"})
+            health.serve(port + MOST_PROCESSES + number if port else 0)
+            log.info("metrics served", extra={"address": health.address})
 
     with tempfile.TemporaryDirectory(prefix="streamguard-") as datadir:
         sys.exit(run_worker(name, [], datadir=Path(datadir), background=[carry], on_start=serve_metrics))

@@ -95,6 +95,11 @@ class Sink(ConsumerRebalanceListener):
         self._letters: Letters | None = None
         self._failure: Exception | None = None
 
+    @property
+    def settled(self) -> bool:
+        """Whether it has taken the partitions that the group gave it, if any."""
+        return self._generation > 0 and not self._to_take and not self._leaving
+
     async def run(self, stop: asyncio.Event) -> None:
         """Carry until `stop`; then write what was read, within the configured grace.
 
