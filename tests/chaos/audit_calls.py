@@ -87,7 +87,8 @@ def _left(books: Books, there: Sequence[SimulatorCall], failed: Sequence[tuple[K
     left = sorted((one for one in there if one.seq not in books.booked), key=lambda one: (one.finished, one.seq))
     for outcome, made in sorted(failed, key=lambda one: not one[1].told):
         if not left:
-            books.wrong.append(f"{outcome} names the call {made.call_id}, which the simulator does not know")
+            if made.told:  # else it need not have arrived: nobody listened, or nobody read it
+                books.wrong.append(f"{outcome} names the call {made.call_id}, which the simulator does not know")
             continue
         call = left.pop(0)
         if call.finished and made.told:

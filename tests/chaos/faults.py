@@ -36,6 +36,8 @@ class Scene:
     """None on a single node."""
     away: float = 60.0
     """How long a store that is down for long is down, in seconds."""
+    unread: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    """When the simulator left unread what callers sent, and read it late, in milliseconds since 1970."""
     raw: list[Sent] = field(default_factory=list[Sent])
     """What was sent beside the driver's requests."""
     starts: list[float] = field(default_factory=list[float])

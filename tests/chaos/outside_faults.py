@@ -1,6 +1,7 @@
 """Faults from outside: providers that fail, and records that nobody should send."""
 
 import asyncio
+import time
 from random import Random
 
 import orjson
@@ -12,6 +13,8 @@ from tests.chaos.faults import Fault, Scene
 from tests.support.garbage import Garbage, garbage, send
 from tests.support.garbage_kinds import KINDS, Ends
 
+_READ_LATE = 3.0
+"""Seconds in which a simulator that was frozen reads what was sent to it meanwhile."""
 _LARGEST = 1_040_000
 """Bytes of a value that a broker just takes, with key and headers."""
 
@@ -36,9 +39,12 @@ async def provider_refusing(scene: Scene, draw: Random) -> str:
 async def provider_frozen(scene: Scene, draw: Random) -> str:
     """It takes connections, and nothing comes of them."""
     async with scene.only("simulator"):
+        begun = time.time_ns() // 1_000_000
         scene.fleet.freeze("simulator")
         await asyncio.sleep(draw.uniform(5.0, 10.0))
         scene.fleet.thaw("simulator")
+        await asyncio.sleep(_READ_LATE)
+        scene.unread.append((begun, time.time_ns() // 1_000_000))
     return "simulator"
 
 

@@ -128,7 +128,7 @@ async def _on(
         say("drained" if not drained else f"not drained: {drained[:5]}")
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-        verdict = await judge(fleet, driver, scene.raw, commits.seen)
+        verdict = await judge(scene, commits.seen)
         say("audited")
         return Report(
             seed=options.seed,

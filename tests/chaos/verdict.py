@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from tests.chaos.audit import Sent, examine, gather
-from tests.chaos.driver import Driver
-from tests.chaos.fleet import Fleet
+from streamguard.dev.simulator.ledger import CLIENT_GONE
+from tests.chaos.audit import examine, gather
+from tests.chaos.faults import Scene
 from tests.support.audit import Commit
 
 
@@ -20,17 +20,15 @@ class Verdict:
     counted: Mapping[str, Any]
 
 
-async def judge(fleet: Fleet, driver: Driver, raw: Iterable[Sent], commits: Iterable[Commit]) -> Verdict:
-    """Read everything and audit it. Call it when all is drained, while brokers, store and simulator still run.
-
-    `raw` are records that were sent beside the driver's.
-    """
-    calls = await fleet.calls()
+async def judge(scene: Scene, commits: Iterable[Commit]) -> Verdict:
+    """Read everything and audit it. Call it when all is drained, while brokers, store and simulator still run."""
+    fleet, driver = scene.fleet, scene.driver
+    calls = [_timed(call, scene.unread) for call in await fleet.calls()]
     (fleet.directory / "calls.json").write_bytes(orjson.dumps(calls))
     evidence = await gather(
         fleet.brokers,
         fleet.topics,
-        [*driver.sent, *raw],
+        [*driver.sent, *scene.raw],
         calls,
         store=fleet.store,
         commits=commits,
@@ -45,3 +43,10 @@ async def judge(fleet: Fleet, driver: Driver, raw: Iterable[Sent], commits: Iter
     numbers = {name: value for name, value in findings.summary().items() if isinstance(value, int)}
     counted = {name: value for name, value in numbers.items() if name not in wrong and name != "ok"}
     return Verdict(wrong, {**counted, "unchecked": findings.unchecked})
+
+
+def _timed(call: dict[str, Any], unread: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """Of a call that the simulator read late, after its caller had gone, nobody can tell when it was begun."""
+    begun_ms = call["begun_at"] / 1000
+    late = call["status"] == CLIENT_GONE and any(begin <= begun_ms <= end for begin, end in unread)
+    return {**call, "begun_at": None, "ended_at": None} if late else call
