@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
@@ -168,6 +169,29 @@ async def test_it_can_die_between_any_two_records_that_it_sends(desk: Desk) -> N
     assert await desk.noted() == 8
 
 
+async def test_a_letter_stays_undecided_when_kafka_no_longer_holds_what_would_tell_whether_it_was_sent(
+    desk: Desk,
+) -> None:
+    await bury(desk.brokers, desk.topics, [Buried(b"acme/c", b"{")])
+    line, place = Line.load(desk.config), TopicPartition(desk.topics.full("guarded"), 0)
+    async with line.log() as log, Dying(line, left=1) as sole:
+        with pytest.raises(Died):
+            await Desks(sole, log, line.topics, SystemClock(), stall=20).replay(await log.letters(Choice()))
+    async with AIOKafkaProducer(bootstrap_servers=desk.brokers) as producer:
+        await producer.send_and_wait(place.topic, b"another", partition=0)
+    admin = AIOKafkaAdminClient(bootstrap_servers=desk.brokers)
+    await admin.start()
+    await admin.delete_records({place: RecordsToDelete(before_offset=1)})
+    await admin.close()
+
+    said = await desk.run("replay", "--yes")
+
+    assert (said.status, said.out) == (1, b"replayed 0\n")
+    assert "dead-letters/0/0: its replay was killed" in said.err
+    assert [one["state"] for one in (await desk.run("list", "--json")).letters] == ["unfinished"]
+    assert (await desk.run("drop", "0/0", "--yes")).out == b"dropped 1\n"
+
+
 async def test_one_that_was_frozen_past_its_session_sends_nothing_when_another_has_taken_over(desk: Desk) -> None:
     await bury(desk.brokers, desk.topics, many(1500))
     frozen = await start(desk.config, "replay", "--yes")
@@ -258,9 +282,8 @@ async def test_filters_choose_and_what_was_dropped_is_gone_from_the_list(desk: D
         ],
     )
 
-    listed = [
-        await desk.run("list", *chosen) for chosen in (["--stage", "admit"], ["--tenant", "acme"], ["--since", "1h"])
-    ]
+    chosen = (["--stage", "admit"], ["--tenant", "acme"], ["--since", "1h"])
+    listed = await asyncio.gather(*(desk.run("list", *one) for one in chosen))
     assert [one.out.count(b"waiting") for one in listed] == [1, 2, 3]
     assert not any(b"secret" in one.out for one in listed)
     assert (await desk.run("drop", "--code", "RuntimeError", "--yes")).out == b"dropped 1\n"

@@ -12,6 +12,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from streamguard.cli.demo.settings import PARTITIONS
+from tests.chaos.audit import examine
+from tests.chaos.audit_reading import gather
 from tests.support.audit import Entry, read_all
 from tests.support.kafka import KafkaNode, unique
 from tests.support.letters import Said, dlq
@@ -87,6 +89,7 @@ async def test_what_failed_is_answered_as_its_next_run_and_nothing_comes_twice(
         await say("drop", "--stage", "admit", "--yes")
         nothing = await say("list")
         assert await line.calls() == calls + LONG
+    findings = examine(await gather(kafka.brokers, line.topics, []))
     entries = await read_all(kafka.brokers, [*ends, *booked])
 
     assert (replayed.status, replayed.out, again.out, nothing.out) == (0, b"replayed %d\n" % LONG, b"", b"")
@@ -94,3 +97,5 @@ async def test_what_failed_is_answered_as_its_next_run_and_nothing_comes_twice(
     answered = {(f"r{number}", 2 if number < LONG else 1, "answered"): 1 for number in range(LONG + SHORT)}
     for topic in (*ends, *booked):
         assert runs(entries[topic], "status") == {**failed, **answered}, topic
+    assert (findings.requests, findings.outcomes, findings.dead_letters) == (LONG + SHORT, 2 * LONG + SHORT, LONG + 1)
+    assert findings.lost + findings.twice + findings.order + findings.wrong == []
