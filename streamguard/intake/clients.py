@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -18,10 +18,13 @@ from aiokafka.structs import RecordMetadata
 
 from streamguard.intake.contract import Received
 from streamguard.intake.damage import DamagedRecord, read_carefully
+from streamguard.intake.guarded import guard_connections
 from streamguard.intake.refusals import Fate, fate, mend_refusals
 from streamguard.intake.settings import Settings
 
 log = logging.getLogger(__name__)
+
+Owner = TypeVar("Owner", AIOKafkaConsumer, AIOKafkaProducer, AIOKafkaAdminClient)
 
 _TURNS = 8
 """Turns of the event loop in which a task that waits in `getmany` has woken and taken what there is."""
@@ -73,7 +76,7 @@ class Clients:
 def make_consumer(settings: Settings, note: bytes = b"") -> AIOKafkaConsumer:
     """The member of the group. Offsets are set by the intake alone. Whoever describes the group reads `note`."""
     session_ms, rebalance_ms = int(settings.session * 1000), int(settings.rebalance * 1000)
-    return AIOKafkaConsumer(
+    consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.brokers,
         group_id=settings.group,
         group_instance_id=settings.instance,
@@ -90,6 +93,7 @@ def make_consumer(settings: Settings, note: bytes = b"") -> AIOKafkaConsumer:
         partition_assignment_strategy=(_noted(note),),
         **dict(settings.client),
     )
+    return with_guarded_connections(consumer, settings.patience)
 
 
 def _noted(note: bytes) -> type[RangePartitionAssignor]:
@@ -106,7 +110,7 @@ def _noted(note: bytes) -> type[RangePartitionAssignor]:
 
 def make_reader(settings: Settings) -> AIOKafkaConsumer:
     """Reads outputs in a scan; a member of no group."""
-    return AIOKafkaConsumer(
+    reader = AIOKafkaConsumer(
         bootstrap_servers=settings.brokers,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
@@ -115,11 +119,32 @@ def make_reader(settings: Settings) -> AIOKafkaConsumer:
         metadata_max_age_ms=settings.metadata_age_ms,
         **dict(settings.client),
     )
+    return with_guarded_connections(reader, settings.patience)
 
 
 def make_admin(settings: Settings) -> AIOKafkaAdminClient:
     """Reads back committed offsets with their metadata, which a consumer does not give."""
-    return AIOKafkaAdminClient(bootstrap_servers=settings.brokers, **dict(settings.client))
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.brokers, **dict(settings.client))
+    return with_guarded_connections(admin, settings.patience)
+
+
+def with_guarded_connections(owner: Owner, patience: float) -> Owner:
+    """A consumer, producer or admin client whose connections end in time, with an error that speaks of the network: uvloop's
+    own, of a write to a connection that has just ended, does not. `patience` in seconds, see `guarded`."""
+    inside = cast("Any", owner)
+    guard_connections(inside.client if isinstance(owner, AIOKafkaProducer) else inside._client, patience)
+    return owner
+
+
+async def read_from_beginning(reader: AIOKafkaConsumer, partitions: Collection[TopicPartition]) -> None:
+    """Assign all of these and stand at their beginnings. Raises errors of Kafka.
+
+    aiokafka's own `seek_to_beginning` goes on asking a broker that leads a partition no longer; this asks the new one.
+    """
+    firsts = await reader.beginning_offsets(list(partitions))
+    reader.assign(list(partitions))
+    for place, first in firsts.items():
+        reader.seek(place, first)
 
 
 async def committed_offsets(

@@ -38,9 +38,12 @@ class GuardedWriter:
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(patience * 1000)))
 
     def write(self, data: bytes) -> None:
-        """Ask, then write; in order, behind what waits. Raises what the question raises, ConnectionAbortedError when an answer
-        comes too late."""
+        """Ask, then write; in order, behind what waits. Raises what the question raises, ConnectionAbortedError when the
+        connection has ended or an answer comes too late."""
         ask, self.ask = self.ask, None
+        if self._transport.is_closing():
+            # uvloop raises a RuntimeError, which nobody would take for an error of the network
+            raise ConnectionAbortedError("the connection has ended")
         if self._waiting or self._transport.get_write_buffer_size():
             self._waiting.append((ask, data))
             self._drain_later()
@@ -99,12 +102,23 @@ class GuardedWriter:
         return getattr(self._writer, name)
 
 
-def ask_before_write(client: object, node_id: int, ask: Ask, patience: float) -> None:
-    """Let the next write to a node that is connected begin, and end, with a question."""
+def guard_connections(client: object, patience: float) -> None:
+    """Give every connection that an aiokafka client uses from now on a guarded writer."""
+    inside: Any = client  # no public face
+    through = inside._get_conn
+
+    async def connection(*args: object, **kwargs: object) -> object:
+        found = await through(*args, **kwargs)
+        if found is not None and found._writer is not None and not isinstance(found._writer, GuardedWriter):
+            found._writer = GuardedWriter(found._writer, patience)
+        return found
+
+    inside._get_conn = connection
+
+
+def ask_before_write(client: object, node_id: int, ask: Ask) -> None:
+    """Let the next write to a node that is connected begin, and end, with a question. Its connections must be guarded."""
     connections = cast("dict[object, Any]", getattr(client, "_conns", {}))  # no public face
     connection = connections.get((node_id, ConnectionGroup.DEFAULT))
-    if connection is None:
-        return
-    if not isinstance(connection._writer, GuardedWriter):
-        connection._writer = GuardedWriter(connection._writer, patience)
-    connection._writer.ask = ask
+    if connection is not None:
+        connection._writer.ask = ask

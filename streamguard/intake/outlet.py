@@ -12,7 +12,7 @@ from aiokafka.structs import RecordMetadata
 
 from streamguard.intake.clients import give_up, send_empty
 from streamguard.intake.gate import Gate
-from streamguard.intake.guarded import ask_before_write
+from streamguard.intake.guarded import ask_before_write, guard_connections
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +127,7 @@ class Outlet:
 
     def _fence(self, producer: AIOKafkaProducer) -> None:
         client = cast("_Client", cast("Any", producer).client)
+        guard_connections(client, self._gate.spare)
         through = client.send
 
         def ask() -> None:
@@ -141,7 +142,7 @@ class Outlet:
                 if not await client.ready(node_id):
                     raise NodeNotReadyError
                 ask()
-                ask_before_write(client, node_id, ask, self._gate.spare)
+                ask_before_write(client, node_id, ask)
             return await through(node_id, request, **options)
 
         client.send = send

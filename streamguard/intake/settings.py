@@ -83,6 +83,12 @@ class Settings:
         return self.session * 0.8
 
     @property
+    def patience(self) -> float:
+        """Seconds for which a connection may try to bring bytes to a broker: what it holds must not arrive after the group gave
+        the partitions away."""
+        return self.session - self.lease
+
+    @property
     def calm(self) -> float:
         """Seconds for which the group's word that it is not rebalancing lets outputs out."""
         return self.rebalance * 0.8

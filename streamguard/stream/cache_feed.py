@@ -9,7 +9,9 @@ from aiokafka.errors import KafkaError
 from streamguard.cache.exact import ExactCache
 from streamguard.clock import Clock
 from streamguard.errors import StreamguardError
+from streamguard.intake.clients import read_from_beginning, with_guarded_connections
 from streamguard.intake.damage import read_carefully
+from streamguard.stream.journal import PATIENCE
 
 log = logging.getLogger(__name__)
 
@@ -32,20 +34,20 @@ class CacheFeed:
 
     async def __call__(self, ready: asyncio.Event, stop: asyncio.Event) -> None:
         """Until `stop`. Once it runs, a broker that is away is waited for: an old cache only saves less."""
-        self._reader = AIOKafkaConsumer(
+        reader = AIOKafkaConsumer(
             bootstrap_servers=self._brokers,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=500,
             metadata_max_age_ms=30_000,
         )
+        self._reader = with_guarded_connections(reader, PATIENCE)
         await self._reader.start()
         read_carefully(self._reader)  # what nobody can read is no entry; it must not keep the workers from starting
         try:
             places = await self._places()
             ends = await self._reader.end_offsets(places)
-            self._reader.assign(places)
-            await self._reader.seek_to_beginning(*places)
+            await read_from_beginning(self._reader, places)
             while not stop.is_set():
                 if not ready.is_set() and await self._reached(ends):
                     ready.set()

@@ -15,6 +15,7 @@ from streamguard.config import Limits
 from streamguard.errors import InvalidRecord, StreamguardError
 from streamguard.events.booked import JournalEntry
 from streamguard.events.codec import decode, encode, schema_name
+from streamguard.intake.clients import read_from_beginning, with_guarded_connections
 from streamguard.intake.layout import key_partition
 from streamguard.limits.admission import Admission
 from streamguard.limits.journal import JournalReplay
@@ -23,6 +24,10 @@ log = logging.getLogger(__name__)
 
 STALL = 30.0
 """Seconds without a record while the journal's end is not reached: something is wrong, a restart must mend it."""
+
+
+PATIENCE = 2.0
+"""Seconds for which a connection may try to bring bytes to a broker. A marker that arrives late is void."""
 
 
 class JournalUnreadable(StreamguardError):
@@ -53,15 +58,22 @@ class AdmissionJournal:
 
     async def __call__(self, ready: asyncio.Event, stop: asyncio.Event) -> None:
         """Stay connected until `stop`."""
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._brokers, acks="all", enable_idempotence=True, linger_ms=0
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._brokers,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            metadata_max_age_ms=30_000,
         )
-        self._reader = AIOKafkaConsumer(
+        reader = AIOKafkaConsumer(
             bootstrap_servers=self._brokers,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=50,
+            metadata_max_age_ms=30_000,
         )
+        self._producer = with_guarded_connections(producer, PATIENCE)
+        self._reader = with_guarded_connections(reader, PATIENCE)
         try:
             await self._producer.start()
             await self._reader.start()
@@ -130,8 +142,7 @@ class AdmissionJournal:
 
     async def _read(self, goals: Mapping[TopicPartition, int], replays: Mapping[TopicPartition, JournalReplay]) -> None:
         todo = set(goals)
-        self._reader.assign(list(todo))
-        await self._reader.seek_to_beginning(*todo)
+        await read_from_beginning(self._reader, todo)
         loop = asyncio.get_running_loop()
         moved = loop.time()
         while todo:

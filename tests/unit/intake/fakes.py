@@ -126,7 +126,11 @@ class FakeClient:
         return connection
 
     async def ready(self, node_id: int) -> bool:
+        await self._get_conn(node_id)
         return self.is_ready
+
+    async def _get_conn(self, node_id: int) -> FakeConnection | None:
+        return self._conns.get((node_id, ConnectionGroup.DEFAULT))
 
     async def fetch_all_metadata(self) -> "FakeClient":
         return self

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from streamguard.intake.guarded import SMALL, GuardedWriter
-from tests.unit.intake.fakes import FakeConnection, FakeWriter, turn
+from streamguard.intake.guarded import SMALL, GuardedWriter, guard_connections
+from tests.unit.intake.fakes import FakeClient, FakeConnection, FakeWriter, turn
 
 LARGE = bytes(range(256)) * 40
 
@@ -99,6 +99,34 @@ def test_a_small_one_that_the_kernel_does_not_take_ends_the_connection() -> None
     with pytest.raises(ConnectionAbortedError):
         end.write(b"x" * 100, Asked())
     assert end.end.aborted
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_connection_that_has_just_ended_is_an_error_of_the_network(loop: Any) -> None:
+    async def check() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            _, plain = await asyncio.open_connection(*server.getsockname())
+            writer = GuardedWriter(plain, 1.5)
+            plain.transport.abort()
+            with pytest.raises(ConnectionAbortedError):
+                writer.write(b"metadata")
+            await asyncio.sleep(0.01)  # the loop closes the socket in its next turns
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(check())
+
+
+async def test_every_connection_of_a_client_is_guarded_once() -> None:
+    client = FakeClient()
+    guard_connections(client, 1.0)
+    guard_connections(client, 1.0)
+    assert await client.ready(0)
+    connection = client.connect(lambda: None)
+    await client.ready(0)
+    writer = connection._writer  # pyright: ignore[reportPrivateUsage] -- what aiokafka writes to
+    assert isinstance(writer, GuardedWriter)
+    await client.ready(0)
+    assert connection._writer is writer  # pyright: ignore[reportPrivateUsage] -- the same
 
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])

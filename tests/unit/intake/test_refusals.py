@@ -104,7 +104,7 @@ async def test_a_producer_that_was_replaced_meanwhile_fences(renewed: bool, expe
     async def closed(*_: object, **__: object) -> None:
         if renewed:
             bench.producers.append(
-                cast("Any", SimpleNamespace(start=turn, stop=turn, client=SimpleNamespace(send=turn)))
+                cast("Any", SimpleNamespace(start=turn, stop=turn, client=SimpleNamespace(send=turn, _get_conn=turn)))
             )
             await bench.outlet.renew()
         raise ProducerClosed
