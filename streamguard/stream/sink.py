@@ -31,6 +31,7 @@ from streamguard.intake.clients import (
     make_producer,
     partition_counts,
     received,
+    with_guarded_connections,
 )
 from streamguard.intake.damage import read_carefully
 from streamguard.intake.errors import OffsetGone, Stalled, TopicsMissing
@@ -110,7 +111,9 @@ class Sink(ConsumerRebalanceListener):
         fetch = {"client_id": claim.client_id, **_FETCH}
         self._consumer = make_consumer(replace(self._settings, client=fetch), claim.note)
         self._admin = make_admin(self._settings)
-        self._producer: AIOKafkaProducer = make_producer(self._settings)
+        self._producer: AIOKafkaProducer = with_guarded_connections(
+            make_producer(self._settings), self._settings.patience
+        )
         try:
             await self._producer.start()
             await self._admin.start()
