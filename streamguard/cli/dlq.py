@@ -138,7 +138,7 @@ def replay(
         return
     if not _confirmed("replay", meant, yes=yes):
         return
-    result, doubtful = run(_replay(line, choice, meant))
+    result, doubtful = run(_replay(line, meant))
     click.echo(f"replayed {result.done}" + (f", no longer kept: {result.gone}" if result.gone else ""))
     _say_undone(result.undone)
     for letter in doubtful:
@@ -168,7 +168,7 @@ def drop(
         raise InputError("drop what? Name places or give a filter; --since 30d means all of 30 days")
     meant, _ = run(_meant(line, choice, limit))
     if _confirmed("drop", meant, yes=yes):
-        click.echo(f"dropped {run(_drop(line, choice, meant))}")
+        click.echo(f"dropped {run(_drop(line, meant))}")
 
 
 async def _read(line: Line, choice: Choice) -> tuple[list[Letter], Decisions]:
@@ -198,7 +198,7 @@ async def _meant(line: Line, choice: Choice, limit: int | None) -> tuple[list[Le
     return _open(letters, decisions)[:limit], decisions
 
 
-async def _replay(line: Line, choice: Choice, meant: Sequence[Letter]) -> tuple[Replayed, list[Letter]]:
+async def _replay(line: Line, meant: Sequence[Letter]) -> tuple[Replayed, list[Letter]]:
     """Also the letters of which nobody can tell."""
     async with line.log() as log, line.sole(log) as sole:
         desk = Desk(sole, log, line.topics, SystemClock(), stall=line.settings.stall)
@@ -209,7 +209,7 @@ async def _replay(line: Line, choice: Choice, meant: Sequence[Letter]) -> tuple[
         return result, [one for one in meant if decisions.state(one) == "unfinished"]
 
 
-async def _drop(line: Line, choice: Choice, meant: Sequence[Letter]) -> int:
+async def _drop(line: Line, meant: Sequence[Letter]) -> int:
     async with line.log() as log, line.sole(log) as sole:
         desk = Desk(sole, log, line.topics, SystemClock(), stall=line.settings.stall)
         letters = _open(meant, await desk.settle())
