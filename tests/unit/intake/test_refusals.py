@@ -56,7 +56,9 @@ WORKER = {
 
 
 @pytest.mark.parametrize(
-    ("names", "expected"), [(PASSES, Fate.PASSES), (RECORD, Fate.RECORD), (WORKER, Fate.WORKER)], ids=str
+    ("names", "expected"),
+    [(PASSES, Fate.PASSES), (RECORD, Fate.RECORD), (WORKER, Fate.WORKER)],
+    ids=["passes", "record", "worker"],  # processes side by side must name them alike, and sets have no order
 )
 def test_every_answer_to_an_output_has_one_fate(names: set[str], expected: Fate) -> None:
     kinds = [getattr(aiokafka.errors, name, InvalidRecordError) for name in sorted(names)]
