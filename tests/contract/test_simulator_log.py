@@ -62,3 +62,11 @@ def test_half_a_line_is_no_call(tmp_path: Path) -> None:
     simulator(file).ledger.begin("openai", "gpt-4o-mini", "a", None)
     file.write_bytes(file.read_bytes() + b'{"seq":2,"provi')
     assert [call["seq"] for call in calls(simulator(file))] == [1]
+
+
+def test_what_follows_half_a_line_is_whole(tmp_path: Path) -> None:
+    file = tmp_path / "calls"
+    simulator(file).ledger.begin("openai", "gpt-4o-mini", "a", None)
+    file.write_bytes(file.read_bytes() + b'{"seq":2,"provi')
+    simulator(file).ledger.begin("openai", "gpt-4o-mini", "b", None)  # killed again, before its next start
+    assert [(call["seq"], call["idempotency_key"]) for call in calls(simulator(file))] == [(1, "a"), (2, "b")]

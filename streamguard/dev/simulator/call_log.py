@@ -15,6 +15,7 @@ class CallLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.ftruncate(self._file, path.read_bytes().rfind(b"\n") + 1)  # half a line would spoil the next one
 
     def note(self, call: Mapping[str, Any]) -> None:
         """Write down how a call stands."""
