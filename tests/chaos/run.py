@@ -32,7 +32,7 @@ from tests.chaos.schedule import Strike, schedule
 from tests.chaos.start_faults import START_FAULTS
 from tests.chaos.store_faults import DISK_FAULTS, STORE_FAULTS
 from tests.chaos.verdict import judge
-from tests.support.audit import CommitLog
+from tests.support.audit import CommitLog, ended
 from tests.support.cluster import KafkaCluster
 from tests.support.disk import SmallDisk
 from tests.support.faketime import FakeTime
@@ -122,12 +122,11 @@ async def _on(
         say("all sent")
         struck = await shaking
         await driver.acknowledged()
-        ended = await driver.finish(STALL)
-        say("all ended" if ended else f"{driver.tally.outstanding} have not ended")
+        done = await driver.finish(STALL)
+        say("all ended" if done else f"{driver.tally.outstanding} have not ended")
         drained = await _drained(brokers, fleet)
         say("drained" if not drained else f"not drained: {drained[:5]}")
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        await ended(watching)
         verdict = await judge(scene, commits.seen)
         say("audited")
         return Report(

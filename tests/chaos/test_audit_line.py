@@ -15,7 +15,7 @@ from tests.chaos.audit_reading import groups
 from tests.chaos.audit_records import Decided, Kept
 from tests.chaos.driver import Driver
 from tests.chaos.fleet import PARTITIONS, Fleet, Member
-from tests.support.audit import Commit, CommitLog
+from tests.support.audit import Commit, CommitLog, ended
 from tests.support.kafka import KafkaNode, unique
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
@@ -56,8 +56,7 @@ async def real_run(kafka: KafkaNode, directory: Path) -> Evidence:
                     )
                     if not examine(evidence).undrained:
                         break
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+        await ended(watching)
     return evidence
 
 

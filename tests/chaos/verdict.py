@@ -7,7 +7,10 @@ from typing import Any
 import orjson
 
 from streamguard.dev.simulator.ledger import CLIENT_GONE
-from tests.chaos.audit import examine, gather
+from streamguard.stream.tally import Tally
+from streamguard.stream.topics import DEAD_LETTERS
+from tests.chaos.audit import Evidence, Findings, examine, gather
+from tests.chaos.audit_records import Letter
 from tests.chaos.faults import Scene
 from tests.support.audit import Commit
 
@@ -33,16 +36,40 @@ async def judge(scene: Scene, commits: Iterable[Commit]) -> Verdict:
         store=fleet.store,
         commits=commits,
     )
-    findings = examine(evidence)
-    tally = driver.tally.audit()
+    return weigh(evidence, examine(evidence), driver.tally)
+
+
+def weigh(evidence: Evidence, findings: Findings, tally: Tally) -> Verdict:
+    """Beside what the audit found: what did not end as planned, what was buried, and what could not be checked."""
     wrong = {**findings.found}
-    if tally.lost:
-        wrong["not ended"] = [f"{one.kind} {one.identity}" for one in driver.tally.missing(50)]
-    if tally.unplanned:
-        wrong["ended otherwise"] = [f"{what}: {count}" for what, count in tally.unplanned.items()]
+    counts = tally.audit()
+    if counts.lost:
+        wrong["not ended"] = [f"{one.kind} {one.identity}" for one in tally.missing(50)]
+    if counts.unplanned:
+        wrong["ended otherwise"] = [f"{what}: {count}" for what, count in counts.unplanned.items()]
+    if buried := _buried(evidence):
+        wrong["buried"] = buried
+    if findings.unchecked:
+        wrong["unchecked"] = findings.unchecked
     numbers = {name: value for name, value in findings.summary().items() if isinstance(value, int)}
     counted = {name: value for name, value in numbers.items() if name not in wrong and name != "ok"}
-    return Verdict(wrong, {**counted, "unchecked": findings.unchecked})
+    return Verdict(wrong, counted)
+
+
+def _buried(evidence: Evidence) -> list[str]:
+    """Records between the stages that could be read and are dead letters all the same. Their requests have ended, as failed; but
+    no fault here is a reason to give one up. (What is sent to `requests` is judged by how it was planned to end.)"""
+    readable = {
+        one.name
+        for topic, records in evidence.records.items()
+        for one in records
+        if topic not in ("requests", DEAD_LETTERS) and one.readable
+    }
+    return [
+        f"{one}: {one.fact.stage}: {one.fact.code}"
+        for one in evidence.records.get(DEAD_LETTERS, ())
+        if isinstance(one.fact, Letter) and one.fact.at in readable
+    ]
 
 
 def _timed(call: dict[str, Any], unread: Sequence[tuple[int, int]]) -> dict[str, Any]:

@@ -134,6 +134,14 @@ class CommitLog:
         return committed
 
 
+async def ended(watching: "asyncio.Task[None]") -> None:
+    """End a `CommitLog.run`. Raises what had ended it before: what it has seen is not the whole run then."""
+    if watching.done():
+        watching.result()
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
 class Outputs:
     """The outputs of a run, by the input that their `src` names."""
 

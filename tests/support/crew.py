@@ -18,7 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from streamguard.processes import Command, RestartPolicy, Supervisor
-from tests.support.audit import CommitLog, Entry, Outputs, below_marks, committed_too_far, out_of_order, read_all
+from tests.support.audit import CommitLog, Entry, Outputs, below_marks, committed_too_far, ended, out_of_order, read_all
 from tests.support.kafka import KafkaNode, unique
 from tests.support.toy import TOPIC_LIMIT, Topics, ToyInput, ToySettings
 
@@ -83,8 +83,7 @@ class Crew:
             self.thaw(name)
         await self._supervisor.stop()
         if self._watch:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+            await ended(self._watch)
 
     # -- inputs --------------------------------------------------------------------------------------------------------
 
