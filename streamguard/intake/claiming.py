@@ -111,7 +111,12 @@ class Claim:
         folder = settings.lock_dir or Path(tempfile.gettempdir()) / f"streamguard-{os.getuid()}"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = os.fdopen(os.open(folder / _file_name(settings), os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+            if settings.lock_dir is None and folder.lstat().st_uid != os.getuid():
+                raise SettingsInvalid(f"worker.lock_dir: {folder} is another user's; name a directory of your own")
+            flags = (
+                os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+            )  # what lies there may be written by others: never through a link
+            file = os.fdopen(os.open(folder / _file_name(settings), flags, 0o600), "r+b")
         except OSError as error:
             raise SettingsInvalid(f"worker.lock_dir: no file can be made in {folder} ({error.strerror})") from None
         until = clock.monotonic() + LOCK_SECONDS
@@ -148,26 +153,34 @@ class Claim:
 
     async def vacant(self, describe: Describe, clock: Clock) -> None:
         """Return when no other process can be a member under this id. Raises InstanceTaken when one stays for longer than a
-        dead one could; what `describe` raises, when it goes on raising for as long."""
+        dead one could; what `describe` raises, when it goes on raising for as long.
+
+        A coordinator that takes a group over gives each member a whole session again, the dead ones too. So after an error the
+        wait for a member begins anew.
+        """
         instance = self._settings.instance
         if instance is None:
             return
-        until = clock.monotonic() + self._settings.session + max(2.0, self._settings.session / 2)
+        patience = self._settings.session + max(2.0, self._settings.session / 2)
+        failing = seen = None
         told = False
         while True:
+            asked = clock.monotonic()  # what was asked before a freeze is told after it
             try:
                 members = await describe()
             except (KafkaError, ConnectionError) as error:
-                if not is_retriable(error) or clock.monotonic() >= until:
+                failing, seen = asked if failing is None else failing, None
+                if not is_retriable(error) or clock.monotonic() - failing >= patience:
                     raise
                 log.warning("asking who is in the group: %s, will repeat", type(error).__name__)
                 await clock.sleep(_LOOK)
                 continue
+            failing, seen = None, asked if seen is None else seen
             other = next((one for one in members or () if one.has(instance)), None)
             if other is None or other.is_of(self.holder.home):
                 return
             by = f"{other.holder or 'a process'}, at {other.address.lstrip('/')}"
-            if clock.monotonic() >= until:
+            if asked - seen >= patience:
                 raise InstanceTaken(self._settings.group, instance, by)
             if not told:
                 log.warning("the instance %s is held by %s: waiting for its session to end", instance, by)

@@ -85,6 +85,18 @@ async def test_without_a_place_for_locks_it_is_refused(tmp_path: Path) -> None:
         await Claim.take(settings(tmp_path / "file"), FakeClock())
 
 
+async def test_no_lock_is_written_through_a_link(tmp_path: Path) -> None:
+    (await Claim.take(settings(tmp_path / "locks"), FakeClock())).release()
+    (lock,) = (tmp_path / "locks").iterdir()
+    lock.unlink()
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    lock.symlink_to(precious)
+    with pytest.raises(SettingsInvalid, match="no file can be made"):
+        await Claim.take(settings(tmp_path / "locks"), FakeClock())
+    assert precious.read_text() == "kept"
+
+
 async def test_a_dynamic_member_needs_no_claim(tmp_path: Path) -> None:
     claim = await Claim.take(settings(tmp_path, instance=None), FakeClock())
     await claim.vacant(Group([member(OTHER)]), FakeClock())
@@ -117,6 +129,31 @@ async def test_a_member_of_elsewhere_that_goes_within_its_session_was_dead(tmp_p
     with await Claim.take(settings(tmp_path), clock) as claim:
         await claim.vacant(group, clock)
     assert group.asked == 4
+
+
+async def test_a_dead_one_that_a_new_coordinator_gave_another_session_is_waited_for(tmp_path: Path) -> None:
+    clock = FakeClock()
+    before, after = [[member(OTHER)]] * 50, [[member(OTHER)]] * 42  # 12.5 s and 10.5 s, a look each quarter of a second
+    group = Group(*before, GroupCoordinatorNotAvailableError(), *after, [])
+    with await Claim.take(settings(tmp_path, session=10.0), clock) as claim:
+        await claim.vacant(group, clock)
+    assert clock.monotonic() > 20
+
+
+async def test_an_answer_from_before_a_freeze_refuses_nobody(tmp_path: Path) -> None:
+    clock = FakeClock()
+
+    class Freezes(Group):
+        async def __call__(self) -> Iterable[Member] | None:
+            answer = await super().__call__()
+            if self.asked == 2:
+                clock.advance(60)
+            return answer
+
+    group = Freezes([member(OTHER)], [member(OTHER)], [])
+    with await Claim.take(settings(tmp_path, session=10.0), clock) as claim:
+        await claim.vacant(group, clock)
+    assert group.asked == 3
 
 
 @pytest.mark.parametrize("note", [True, False])
