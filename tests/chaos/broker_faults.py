@@ -6,7 +6,8 @@ import signal
 from random import Random
 
 from tests.chaos.faults import Fault, Scene
-from tests.chaos.fleet import SESSION
+from tests.chaos.fleet import SESSION, START_SECONDS
+from tests.support.cut import Door
 
 DOWN = 4.0
 """Seconds that a killed broker is down at least."""
@@ -64,6 +65,7 @@ async def cut_short(scene: Scene, draw: Random) -> str:
 async def connections_reset(scene: Scene, draw: Random) -> str:
     assert scene.cluster is not None
     async with scene.only(DOOR):
+        await _used(scene.cluster.door(DOOR))
         for _ in range(draw.randint(1, 4)):
             scene.cluster.door(DOOR).reset()
             await asyncio.sleep(draw.uniform(0.1, 1.0))
@@ -76,6 +78,7 @@ async def _cut(scene: Scene, draw: Random, seconds: float) -> str:
     assert scene.cluster is not None
     async with scene.only(DOOR):
         door = scene.cluster.door(DOOR)
+        await _used(door)
         door.cut()
         try:
             await asyncio.sleep(seconds)
@@ -83,6 +86,13 @@ async def _cut(scene: Scene, draw: Random, seconds: float) -> str:
             door.heal(late=late)
         await asyncio.sleep(SESSION)
     return f"{DOOR} for {seconds:.1f} s, then {'late' if late else 'reset'}"
+
+
+async def _used(door: Door) -> None:
+    """Until somebody is connected through it: else nobody would be cut off."""
+    async with asyncio.timeout(START_SECONDS):
+        while not door.connections:
+            await asyncio.sleep(0.05)
 
 
 async def _in_sync(scene: Scene) -> None:

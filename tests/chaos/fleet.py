@@ -143,6 +143,7 @@ class Fleet:
 
     async def take_away(self, name: str) -> None:
         """SIGKILL, and it stays away until it is started."""
+        await self.running(name)
         self.kill(name)
         await self._supervisor.stop(name)
 
@@ -153,14 +154,18 @@ class Fleet:
         await self.running(name)
 
     def kill(self, name: str) -> None:
-        """SIGKILL; the supervisor starts it again."""
-        self._signal(name, signal.SIGKILL)
+        """SIGKILL; the supervisor starts it again. Raises `LookupError` when it does not run: nothing would be struck."""
+        self._supervisor.expected.add(self._pid(name))
+        os.kill(self._pid(name), signal.SIGKILL)
 
     def freeze(self, name: str) -> None:
-        self._signal(name, signal.SIGSTOP)
+        """Raises `LookupError` when it does not run."""
+        os.kill(self._pid(name), signal.SIGSTOP)
 
     def thaw(self, name: str) -> None:
-        self._signal(name, signal.SIGCONT)
+        """Does nothing when it does not run: what was frozen has been killed."""
+        with suppress(LookupError, ProcessLookupError):
+            os.kill(self._pid(name), signal.SIGCONT)
 
     async def running(self, name: str) -> int:
         """Until it has a process; its id."""
@@ -229,12 +234,10 @@ class Fleet:
             program = self.disk.command(program)
         return Command(name, program, environment=environment, output=self.log(name))
 
-    def _signal(self, name: str, number: signal.Signals) -> None:
-        if (pid := self._supervisor.pids.get(name)) is not None:
-            if number == signal.SIGKILL:
-                self._supervisor.expected.add(pid)
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
+    def _pid(self, name: str) -> int:
+        if (pid := self._supervisor.pids.get(name)) is None:
+            raise LookupError(f"{name} does not run")
+        return pid
 
     async def _servers_answer(self) -> bool:
         async with httpx.AsyncClient(trust_env=False) as client:
@@ -273,7 +276,8 @@ class _Watched(Supervisor):
 
     @property
     def given_up(self) -> list[str]:
-        return [str(task.exception()) for task in self._kept.values() if task.done() and task.exception()]
+        ended = [task for task in self._kept.values() if task.done() and not task.cancelled()]
+        return [str(error) for task in ended if (error := task.exception()) is not None]
 
     async def _once(self, command: Command) -> int:
         status = await super()._once(command)

@@ -39,6 +39,7 @@ async def provider_refusing(scene: Scene, draw: Random) -> str:
 async def provider_frozen(scene: Scene, draw: Random) -> str:
     """It takes connections, and nothing comes of them."""
     async with scene.only("simulator"):
+        await scene.fleet.running("simulator")
         begun = time.time_ns() // 1_000_000
         scene.fleet.freeze("simulator")
         await asyncio.sleep(draw.uniform(5.0, 10.0))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from random import Random
 
 from tests.chaos.faults import Fault, Scene
@@ -94,6 +95,7 @@ async def clock_jumps(scene: Scene, draw: Random) -> str:
     clock = scene.clock
     assert clock is not None
     async with scene.only(CLOCK):
+        await _loaded("libfaketime", await scene.fleet.running(CLOCK))
         hour = draw.choice((3600.0, -3600.0))
         clock.jump(hour)
         await asyncio.sleep(draw.uniform(6.0, 12.0))
@@ -102,9 +104,17 @@ async def clock_jumps(scene: Scene, draw: Random) -> str:
     return f"{CLOCK} by {hour:+.0f} s"
 
 
+async def _loaded(library: str, pid: int) -> None:
+    """Until a process has it: without, its clock would stay as it is, and nobody would notice."""
+    async with asyncio.timeout(10.0):
+        while library not in Path(f"/proc/{pid}/maps").read_text():
+            await asyncio.sleep(0.05)
+
+
 def server_killed(name: str) -> Callable[[Scene, Random], Awaitable[str]]:
     async def strike(scene: Scene, _: Random) -> str:
         async with scene.only(name):
+            await scene.fleet.running(name)
             scene.fleet.kill(name)
             await asyncio.sleep(0.5)
             await scene.fleet.running(name)
@@ -125,6 +135,7 @@ def server_ended(name: str) -> Callable[[Scene, Random], Awaitable[str]]:
 def server_frozen(name: str) -> Callable[[Scene, Random], Awaitable[str]]:
     async def strike(scene: Scene, draw: Random) -> str:
         async with scene.only(name):
+            await scene.fleet.running(name)
             scene.fleet.freeze(name)
             await asyncio.sleep(SESSION + draw.uniform(1.0, 5.0))
             scene.fleet.thaw(name)

@@ -37,6 +37,7 @@ async def disk_full_and_killed(scene: Scene, draw: Random) -> str:
         await asyncio.to_thread(scene.fleet.disk.fill)
         try:
             await asyncio.sleep(draw.uniform(3.0, 6.0))
+            await scene.fleet.running(STORE)
             scene.fleet.kill(STORE)
             await asyncio.sleep(draw.uniform(3.0, 6.0))
         finally:
@@ -47,7 +48,7 @@ async def disk_full_and_killed(scene: Scene, draw: Random) -> str:
 
 async def disk_slow(scene: Scene, draw: Random) -> str:
     async with scene.only(STORE):
-        await slow(scene.fleet.pids[STORE], draw.uniform(8.0, 15.0))
+        await slow(await scene.fleet.running(STORE), draw.uniform(8.0, 15.0))
     return STORE
 
 

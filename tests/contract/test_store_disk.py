@@ -83,6 +83,14 @@ def rows(client: Client) -> tuple[int, int]:
     return int(total), int(different)
 
 
+def test_a_disk_that_cannot_be_filled_says_so(disk: SmallDisk) -> None:
+    disk.fill(leave=1 << 20)
+    assert disk.free <= 1 << 20
+    disk.close()
+    with pytest.raises(FileNotFoundError):
+        disk.fill()
+
+
 @pytest.mark.parametrize("leave", [0, 4 << 20, 24 << 20])
 def test_while_the_disk_is_full_inserts_fail_and_afterwards_none_is_missing_or_double(
     store: Store, disk: SmallDisk, leave: int

@@ -11,6 +11,7 @@ engine is one thread, and slowing one down takes rights that tests do not have.
 """
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -85,11 +86,14 @@ class SmallDisk:
         return disk.f_bavail * disk.f_frsize
 
     def fill(self, *, leave: int = LEFT) -> None:
-        """Leave so many bytes, until `relieve`."""
-        # an OSError: somebody else was quicker, then it is full all the same
-        with suppress(OSError), (self.outside / "ballast").open("ab", buffering=0) as ballast:
-            while (room := self.free - leave) > 0:
-                ballast.write(b"\0" * min(room, _CHUNK))
+        """Leave so many bytes, until `relieve`. Raises `OSError` when it cannot be filled."""
+        with (self.outside / "ballast").open("ab", buffering=0) as ballast:
+            try:
+                while (room := self.free - leave) > 0:
+                    ballast.write(b"\0" * min(room, _CHUNK))
+            except OSError as error:
+                if error.errno != errno.ENOSPC:  # that: somebody else was quicker, and it is full all the same
+                    raise
 
     def relieve(self) -> None:
         """Take the ballast away."""
