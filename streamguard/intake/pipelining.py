@@ -35,8 +35,9 @@ class _Chain:
 
     sent: deque[_Sent] = field(default_factory=deque[_Sent])
     repeating: bool = False
-    """Outputs were fenced and are sent again: nothing new may overtake them."""
+    """Outputs were fenced or refused, and something else is sent once all are out of the gate: nothing new may overtake it."""
     drained: asyncio.Event = field(default_factory=asyncio.Event)
+    """The chain has ended."""
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     inside: int = 0
     """Records that have passed the gate and not left it."""
@@ -102,6 +103,7 @@ class PipelinedRunner:
         chain.arrived.set()
 
     async def _follow(self, part: InputPartition, key: bytes | None, chain: _Chain) -> None:
+        again: list[tuple[Received, Decision]] = []
         try:
             while chain.inside:
                 if not chain.sent:
@@ -113,7 +115,11 @@ class PipelinedRunner:
                 batch: list[_Sent] = []
                 while chain.sent and ((ack := chain.sent[0].deciding) is None or ack.done()):
                     batch.append(chain.sent.popleft())
-                await self._finish(part, chain, batch)
+                again += await self._finish(part, chain, batch)
+            # Not before all are out of the gate: it may be closed by now, and the group waits for those inside.
+            for record, decision in again:
+                await self._publisher.publish(part, record, decision)
+                part.done(record)
         except asyncio.CancelledError:
             raise
         except Exception as exc:  # noqa: BLE001 -- handed to the one place that ends the worker
@@ -124,7 +130,10 @@ class PipelinedRunner:
                 self._gate.leave()
             chain.drained.set()
 
-    async def _finish(self, part: InputPartition, chain: _Chain, batch: Sequence[_Sent]) -> None:
+    async def _finish(
+        self, part: InputPartition, chain: _Chain, batch: Sequence[_Sent]
+    ) -> list[tuple[Received, Decision]]:
+        """Hand over what follows and await it all. Returns what must be sent again."""
         handed: list[tuple[_Sent, Handed]] = []
         for sent in batch:
             rest = await self._deciding(sent)
@@ -146,13 +155,7 @@ class PipelinedRunner:
                 chain.repeating = True
             chain.inside -= 1
             self._gate.leave()
-        for record, decision in again:
-            await self._publisher.publish(part, record, decision)
-            part.done(record)
-        if chain.repeating and not chain.inside:
-            chain.repeating = False
-            chain.drained.set()
-            chain.drained.clear()
+        return again
 
     async def _deciding(self, sent: _Sent) -> Handed:
         """Note the acknowledgement of the deciding output, or its error."""

@@ -105,6 +105,46 @@ async def test_fenced_records_are_sent_again_in_order_before_new_ones() -> None:
     assert bench.errors == []
 
 
+async def test_records_that_are_fenced_one_after_another_all_leave_the_closed_gate() -> None:
+    bench = Pipeline(Copying(("out", "re")))
+    await bench.start()
+    bench.run(received(0), received(1), received(2))
+    await turn()
+    bench.gate.close()  # a rebalance: the group waits for all that is inside
+    bench.producer.sent[0].refuse(Fenced())
+    await turn()
+    bench.producer.sent[1].refuse(Fenced())
+    bench.producer.sent[2].refuse(Fenced())
+    await turn()
+    assert bench.gate.inside == 0
+    bench.gate.open()
+    for _ in range(6):
+        await turn()
+        for sent in bench.producer.waiting():
+            sent.acknowledge()
+    await turn()
+    assert names(bench.producer.sent[3:]) == [(topic, b"%d" % at) for at in range(3) for topic in ("out", "re")]
+    assert bench.part.offsets.frontier == 3
+    assert bench.errors == []
+
+
+async def test_a_refusal_at_a_closed_gate_holds_up_nothing_inside() -> None:
+    bench = Pipeline(Copying(("out", "re")))
+    await bench.start()
+    bench.run(received(0), received(1))
+    await turn()
+    bench.gate.close()
+    bench.producer.sent[0].refuse(MessageSizeTooLargeError())
+    await turn()
+    bench.producer.sent[1].acknowledge()
+    await turn()
+    assert names(bench.producer.waiting()) == [("re", b"1")]
+    bench.producer.waiting()[0].acknowledge()
+    await turn()
+    assert bench.gate.inside == 0
+    assert bench.part.offsets.frontier == 0
+
+
 async def test_refused_outputs_bury_their_own_record_only() -> None:
     bench = Pipeline(Copying(("out", "re")))
     await bench.start()
