@@ -11,7 +11,7 @@ from streamguard.clock import Clock
 from streamguard.errors import StreamguardError
 from streamguard.intake.clients import read_from_beginning, with_guarded_connections
 from streamguard.intake.damage import read_carefully
-from streamguard.stream.journal import PATIENCE
+from streamguard.stream.journal import AT_ONCE, PATIENCE
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +51,9 @@ class CacheFeed:
             while not stop.is_set():
                 if not ready.is_set() and await self._reached(ends):
                     ready.set()
+                await asyncio.sleep(0)  # aiokafka gives what it has fetched without letting anybody else run
                 try:
-                    batch = await self._reader.getmany(timeout_ms=500, max_records=2000)
+                    batch = await self._reader.getmany(timeout_ms=500, max_records=AT_ONCE)
                 except KafkaError as error:
                     log.warning("cache feed interrupted", extra={"error": type(error).__name__})
                     await self._clock.sleep(1)

@@ -25,9 +25,11 @@ log = logging.getLogger(__name__)
 STALL = 30.0
 """Seconds without a record while the journal's end is not reached: something is wrong, a restart must mend it."""
 
-
 PATIENCE = 2.0
 """Seconds for which a connection may try to bring bytes to a broker. A marker that arrives late is void."""
+
+AT_ONCE = 1000
+"""Records that are read without a turn of the event loop: the other stages' heartbeats, commits and leases go on meanwhile."""
 
 
 class JournalUnreadable(StreamguardError):
@@ -146,7 +148,9 @@ class AdmissionJournal:
         loop = asyncio.get_running_loop()
         moved = loop.time()
         while todo:
-            for place, records in (await self._reader.getmany(*todo, timeout_ms=200)).items():
+            # aiokafka gives what it has fetched without letting anybody else run
+            await asyncio.sleep(0)
+            for place, records in (await self._reader.getmany(*todo, timeout_ms=200, max_records=AT_ONCE)).items():
                 moved = loop.time()
                 for record in records:
                     if record.offset > goals[place]:
