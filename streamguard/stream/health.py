@@ -14,12 +14,17 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import make_wsgi_app
 
 from streamguard.clock import Clock
+from streamguard.errors import StreamguardError
 
 _BEAT = 1.0
 ALIVE_SECONDS = 15.0
 """A loop that has not turned for longer hangs."""
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
+
+
+class PortTaken(StreamguardError):
+    """Nothing can be served at the port: another process has it, such as one that is just ending, or it is reserved."""
 
 
 class Settles(Protocol):
@@ -66,7 +71,7 @@ class Health:
         return None
 
     def serve(self, port: int) -> None:
-        """Answer on 127.0.0.1 in a thread of its own; 0 takes a free port. Raises OSError."""
+        """Answer on 127.0.0.1 in a thread of its own; 0 takes a free port. Raises PortTaken."""
         metrics = make_wsgi_app()
 
         def application(environ: dict[str, object], start: StartResponse) -> Iterable[bytes]:
@@ -76,7 +81,10 @@ class Health:
             start(answer[0], [("Content-Type", "text/plain; charset=utf-8")])  # the server adds to this very list
             return [answer[1].encode()]
 
-        server = make_server("127.0.0.1", port, application, _Server, _Quiet)
+        try:
+            server = make_server("127.0.0.1", port, application, _Server, _Quiet)
+        except OSError as error:
+            raise PortTaken(f"worker.metrics_port: no metrics at 127.0.0.1:{port} ({error.strerror})") from None
         threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
         self.address = f"127.0.0.1:{server.server_port}"
 

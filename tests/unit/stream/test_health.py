@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import httpx
+import pytest
 
 from streamguard.clock import FakeClock
-from streamguard.stream.health import Health
+from streamguard.stream.health import Health, PortTaken
 
 
 @dataclass
@@ -59,3 +60,14 @@ def test_it_answers_beside_the_metrics() -> None:
         assert "python_info" in answers["/metrics"].text
         health.watch("admit", Stage(settled=True))
         assert client.get("/ready").status_code == 200
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    first = Health([], FakeClock())
+    first.serve(0)
+    assert first.address is not None
+    port = int(first.address.rpartition(":")[2])
+    with pytest.raises(
+        PortTaken, match=rf"^worker.metrics_port: no metrics at 127.0.0.1:{port} \(Address already in use\)$"
+    ):
+        Health([], FakeClock()).serve(port)
