@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, NoOffsetForPartitionError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, NoOffsetForPartitionError, ProducerClosed
 from aiokafka.structs import OffsetAndMetadata
 
 from streamguard import metrics
@@ -25,6 +25,7 @@ from streamguard.intake.claiming import Claim
 from streamguard.intake.clients import (
     committed_offsets,
     generation,
+    give_up,
     is_retriable,
     make_admin,
     make_consumer,
@@ -117,7 +118,10 @@ class Sink(ConsumerRebalanceListener):
         try:
             await self._producer.start()
             await self._admin.start()
-            letters = self._letters = await self._wait_for_topics()
+            if not await until(stop, self._wait_for_topics()):
+                return
+            assert self._letters is not None, "made when all topics are there"
+            letters = self._letters
             await self._consumer.start()
             read_carefully(self._consumer)
             if not await until(stop, claim.guard(self._consumer, self._admin, self._clock, self._fail)):
@@ -159,14 +163,14 @@ class Sink(ConsumerRebalanceListener):
         self._to_take = True
         self.statistics.assignments += 1
 
-    async def _wait_for_topics(self) -> Letters:
+    async def _wait_for_topics(self) -> None:
         began, dead = self._clock.monotonic(), self._topics.full(DEAD_LETTERS)
         while missing := tuple({*self._sources, dead} - set(counts := await partition_counts(self._producer))):
             if self._clock.monotonic() - began > self._settings.topics_wait:
                 raise TopicsMissing(missing, self._settings.topics_wait)
             await self._clock.sleep(0.5)
         limit = self._config.kafka.dead_letters_per_minute
-        return Letters(self._settings, self._producer, dead, counts[dead], limit, self._clock)
+        self._letters = Letters(self._settings, self._producer, dead, counts[dead], limit, self._clock)
 
     async def _cycle(self, letters: Letters) -> None:
         """Read what there is, write what is due."""
@@ -230,6 +234,7 @@ class Sink(ConsumerRebalanceListener):
             parts[tp] = Part(tp, self._sources[tp.topic], chunks, (start, plan), begun, letters=letters, doubtful=begun)
             self._consumer.seek(tp, start)
         self.parts, self._generation = parts, generation(self._consumer)
+        self._refused_since = None  # refused before this assignment: while nothing comes, no commit could clear it
         log.info("took %d partitions, %d with a chunk to repeat", len(tps), sum(p.taken_over for p in parts.values()))
 
     async def _read(self) -> None:
@@ -329,6 +334,7 @@ class Sink(ConsumerRebalanceListener):
     async def _close(self) -> None:
         for writer in self._writers:
             await writer.close()
+        give_up(self._producer, ProducerClosed())  # a letter that Kafka does not take is written by whoever comes next
         closes = [self._consumer.stop, self._admin.close, self._producer.stop]
         for close in [*closes, *([self._letters.close] if self._letters else [])]:
             try:

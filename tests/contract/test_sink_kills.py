@@ -4,13 +4,17 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from streamguard.config import Config
 from streamguard.dev.store import EmbeddedStore, StoreSettings
+from streamguard.stream.sink import Sink
+from streamguard.stream.sink_writing import State
 from tests.support.kafka import KafkaNode, unique
 from tests.support.sinks import books, produce, sink_config, until_rows
 from tests.unit.analytics.examples import payload, telemetry
@@ -21,6 +25,7 @@ RECORDS = 6000
 _PROGRAM = """
 import asyncio, signal, sys
 from streamguard.stream.sink import Sink
+from streamguard.stream.sink_writing import State
 from tests.support.sinks import sink_config
 
 async def main(brokers, store, prefix, name):
@@ -113,3 +118,44 @@ async def test_kills_a_join_a_leave_and_a_freeze_leave_each_record_once(
     assert [(part.rows, part.offsets, part.last) for part in found.partitions] == [
         (RECORDS // 4, RECORDS // 4, RECORDS // 4 - 1)
     ] * 4
+
+
+class LosesTheTopicOfLetters(Sink):
+    """Between its first plan and the letters of that."""
+
+    async def commit(self, states: Mapping[TopicPartition, State], epoch: int) -> bool:
+        accepted = await super().commit(states, epoch)
+        if accepted and self.statistics.commits == 1:
+            admin = AIOKafkaAdminClient(bootstrap_servers=self._config.kafka.brokers)
+            await admin.start()
+            await admin.delete_topics([self._topics.full("dead-letters")])
+            await admin.close()
+        return accepted
+
+
+async def test_a_stop_does_not_wait_for_a_letter_that_kafka_does_not_take(
+    kafka: KafkaNode, store: str, config: Config
+) -> None:
+    await produce(kafka.brokers, config.kafka.prefix + "telemetry", [b"junk"])
+    sink = LosesTheTopicOfLetters(
+        sink_config(kafka.brokers, store, kafka={"prefix": config.kafka.prefix, "grace": 1.0}), "a"
+    )
+    stop = asyncio.Event()
+    task = asyncio.create_task(sink.run(stop))
+    async with asyncio.timeout(30):
+        while not sink.statistics.commits:
+            assert not task.done(), task.exception()
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(2)
+    assert sink.statistics.buried == 0
+    stop.set()
+    await asyncio.wait_for(task, 10)  # the producer itself gives up after 20 s, or never
+
+
+async def test_a_stop_ends_a_start_that_waits_for_topics(kafka: KafkaNode, store: str) -> None:
+    stop = asyncio.Event()
+    config = sink_config(kafka.brokers, store, kafka={"prefix": unique("sink") + ".", "topics_wait": 60.0})
+    task = asyncio.create_task(Sink(config, "a").run(stop))
+    await asyncio.sleep(1)
+    stop.set()
+    await asyncio.wait_for(task, 15)
