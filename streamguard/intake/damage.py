@@ -10,6 +10,7 @@ import logging
 import struct
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -62,12 +63,14 @@ def read_carefully(consumer: AIOKafkaConsumer) -> None:
         arrived = await fetch(assignment, node_id, request)
         response = answers.pop(node_id, None)
         if arrived and response is not None:  # no await since: nobody has read any of it
-            raw = {TopicPartition(topic, one[0]): one[-1] for topic, several in response.topics for one in several}
+            # of each partition: its number, an error, the end of what may be read, ..., the batches
+            raw = {TopicPartition(topic, one[0]): one for topic, several in response.topics for one in several}
             for tp, result in fetcher._records.items():
                 if tp in raw and isinstance(result, FetchResult):
                     inside = cast("Any", result)
                     if isinstance(inside._partition_records, PartitionRecords):
-                        inside._partition_records = CarefulRecords(tp, inside._partition_records, raw[tp], tries)
+                        end, batches = raw[tp][2], raw[tp][-1]
+                        inside._partition_records = CarefulRecords(tp, inside._partition_records, batches, tries, end)
         return arrived
 
     client.send, fetcher._proc_fetch_request = keeping, fetched
@@ -77,9 +80,16 @@ class CarefulRecords:
     """In the place of aiokafka's `PartitionRecords`: the same records, but it does not raise. Ends after a damaged batch."""
 
     def __init__(
-        self, tp: TopicPartition, records: PartitionRecords, raw: bytes, tries: dict[TopicPartition, tuple[int, int]]
+        self,
+        tp: TopicPartition,
+        records: PartitionRecords,
+        raw: bytes,
+        tries: dict[TopicPartition, tuple[int, int]],
+        end: int,
     ) -> None:
+        """`end` is the offset after the last one that the answer could have held."""
         self._tp, self._records, self._raw, self._tries = tp, cast("Any", records), raw, tries
+        self._end = end
         self._next: Callable[[], Record] = self._records._records_iterator.__next__
         self._offset: int | None = None
 
@@ -106,17 +116,20 @@ class CarefulRecords:
 
     def _reread(self, at: int) -> Iterator[Record]:
         """What can be read of the batch at this offset, and then what cannot. Moves `next_fetch_offset`."""
-        for frame in frames(self._raw):
-            last = _last_offset(frame)
+        whole = list(frames(self._raw))
+        for frame, following in zip_longest(whole, whole[1:]):
+            last, fits = _last_offset(frame), _checksum_fits(frame)
+            if not fits:  # then this number may be what is damaged, and what it skips would be lost
+                last = min(last, self._end - 1, _FRAME.unpack_from(following)[0] - 1 if following else last)
             if last < at:
                 continue
-            if not _checksum_fits(frame):
+            if not fits:
                 offset, count = self._tries.get(self._tp, (at, 0))
                 count = count + 1 if offset == at else 1
                 self._tries[self._tp] = (at, count)
                 if count < PATIENCE:
                     return
-            for record in _records(self._tp, frame, at):
+            for record in _records(self._tp, frame, at, last):
                 self._offset = record.offset + 1
                 yield record
             self._offset = max(at, last + 1)
@@ -153,9 +166,9 @@ def _checksum_fits(frame: bytes) -> bool:
         return False
 
 
-def _records(tp: TopicPartition, frame: bytes, at: int) -> Iterator[Record]:
-    """The records of a batch from `at` on, and one for the rest of it that cannot be read."""
-    last, offset = _last_offset(frame), at
+def _records(tp: TopicPartition, frame: bytes, at: int, last: int) -> Iterator[Record]:
+    """The records of a batch from `at` to `last`, and one for the rest of it that cannot be read."""
+    offset = at
     try:
         if _checksum_fits(frame):
             for record in _lenient(frame):

@@ -46,11 +46,11 @@ def with_checksum(raw: bytes) -> bytes:
 
 
 def read(
-    raw: bytes, begin: int, tries: dict[TopicPartition, tuple[int, int]] | None = None
+    raw: bytes, begin: int, tries: dict[TopicPartition, tuple[int, int]] | None = None, end: int = 1 << 40
 ) -> tuple[list[Received], int]:
     """All records from an offset on, and where the next fetch begins."""
     inner = PartitionRecords(TP, MemoryRecords(raw), None, begin, None, None, True, READ_UNCOMMITTED)
-    records = CarefulRecords(TP, inner, raw, {} if tries is None else tries)
+    records = CarefulRecords(TP, inner, raw, {} if tries is None else tries, end)
     return [received(record) for record in records], records.next_fetch_offset
 
 
@@ -87,6 +87,21 @@ def test_a_wrong_checksum_is_fetched_again_before_the_batch_is_given_up() -> Non
     assert record.headers == (("offsets", b"5-6"),)
     assert record.timestamp == 1001
     assert ahead == 7
+
+
+@pytest.mark.parametrize("begin", [5, 6, 7, 8])
+def test_a_damaged_batch_that_claims_too_many_offsets_skips_no_others(begin: int) -> None:
+    claims = at(5, several(None, None)[:23] + struct.pack(">i", 5000) + several(None, None)[27:])
+    tries: dict[TopicPartition, tuple[int, int]] = {TP: (begin, PATIENCE)}
+    records, ahead = read(claims + at(7, several(None, None)), begin, tries)  # a broker gives it for all that it claims
+    if begin < 7:
+        assert shown(records) == [(6, claims, UNREADABLE_BATCH)]
+        assert ahead == 7
+    else:
+        assert shown(records) == [(7, b"v0", ""), (8, b"v1", "")][begin - 7 :]
+        assert ahead == 9
+    (record,), ahead = read(claims, 5, {TP: (5, PATIENCE)}, end=7)  # nothing lies behind it
+    assert (record.offset, ahead) == (6, 7)
 
 
 def damaged_bytes() -> dict[str, bytes]:
