@@ -149,7 +149,7 @@ class Desk:
             Output(topic, letter.src.encode(), encode(decision), (_SCHEMA,), letter.place.partition % count)
             for letter, decision in decisions
         ]
-        for end in await self._sole.send(outputs) if outputs else ():
+        for end in await self._sole.send(outputs):
             if isinstance(end, KafkaError):
                 raise end
 

@@ -74,6 +74,8 @@ class Sole(ConsumerRebalanceListener):
 
         Raises InputError when this process may not send any more, or when Kafka takes nothing for long.
         """
+        if not outputs:
+            return []
         try:
             async with asyncio.timeout(self._settings.stall):
                 handed = [await self._hand(out) for out in outputs]
