@@ -4,7 +4,8 @@ StreamguardError
 ├── Refusal                an operator must change something first; starting again cannot help
 │   └── ConfigError        the configuration is wrong; names the key and what would be right
 ├── InputError             a command was given something it cannot use; one line, exit status 2
-├── InvalidRecord          bytes that are no valid record of their topic
+├── InputAtFault           what came in cannot be handled, whoever handles it
+│   └── InvalidRecord      bytes that are no valid record of their topic
 └── ProviderError          a call to a model failed (its kinds: streamguard.providers.errors)
 
 Each room derives its own errors from these beside its code. Messages never carry user text: codes and numbers only.
@@ -34,7 +35,11 @@ class InputError(StreamguardError):
     """A command was given something that it cannot use. The message is one line for a person."""
 
 
-class InvalidRecord(StreamguardError):
+class InputAtFault(StreamguardError):
+    """What came in is to blame. Where anybody may write, any number of these says nothing about the worker."""
+
+
+class InvalidRecord(InputAtFault):
     """Bytes that are no valid record.
 
     `code` is one of `undecodable` (not JSON), `unknown_schema` (another major version, or no such record) and

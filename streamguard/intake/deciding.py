@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from streamguard.errors import InvalidRecord
+from streamguard.errors import InputAtFault
 from streamguard.intake.clients import is_retriable
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Bury, Output, Received, StepFunction
@@ -109,7 +109,7 @@ class Decider:
     def bury(self, record: Received, error: BaseException, existing: Existing | None) -> Decision:
         """The outputs of a burial. Raises TooManyBuried, and BurialFailed when there can be none."""
         self._statistics.buried += 1
-        if not (self._open and isinstance(error, InvalidRecord)):
+        if not (self._open and isinstance(error, InputAtFault)):
             self._limit.buried(self._clock.monotonic())
         return self._burial(record, error, existing, Decision((), burials=1, why=error))
 

@@ -49,7 +49,8 @@ class Settings:
     buried_window: float = 60.0
     """More than `buried_limit` buried inputs within `buried_window` stop the worker."""
     open_sources: bool = False
-    """Anybody may write to the sources: inputs that are no valid records are buried and not counted against the limit."""
+    """Anybody may write to the sources: inputs that are themselves at fault, such as invalid or too large ones, are buried and
+    not counted against the limit."""
     topics_wait: float = 30.0
     """How long to wait at start for topics that do not exist yet."""
     fetch_wait_ms: int = 500

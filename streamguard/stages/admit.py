@@ -10,7 +10,7 @@ from typing import Protocol
 from streamguard.answers.structure import check_schema
 from streamguard.clock import Clock
 from streamguard.config import Limits
-from streamguard.errors import StreamguardError
+from streamguard.errors import InputAtFault
 from streamguard.events.base import Record
 from streamguard.events.booked import JournalEntry
 from streamguard.events.reason import Reason
@@ -30,8 +30,8 @@ FIRST_RUN = 1
 """A request that comes in over `requests` is in its first pass, unless it is a replayed dead letter."""
 
 
-class Misplaced(StreamguardError):
-    """A request that was sent on to its tenant's partition stands on another one all the same."""
+class Misplaced(InputAtFault):
+    """A request that was sent on to its tenant's partition, or says so, stands on another one all the same."""
 
 
 class OwnedState(Protocol):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from streamguard import metrics
-from streamguard.errors import InvalidRecord, ProviderError, StreamguardError
+from streamguard.errors import InputAtFault, InvalidRecord, ProviderError, StreamguardError
 from streamguard.events.base import Record
 from streamguard.events.booked import JournalEntry
 from streamguard.events.codec import RECORDS, decode, encode, schema_name
@@ -34,8 +34,8 @@ Failing = Callable[[Event[Any]], Step]
 """How a request ends that a stage could read but not handle: the outputs beside the dead letter."""
 
 
-class RecordTooLarge(StreamguardError):
-    """A step made a record that brokers refuse."""
+class RecordTooLarge(InputAtFault):
+    """A step made a record that brokers refuse, of an input that was nearly as large."""
 
 
 class DecisionUnreadable(StreamguardError):

@@ -11,6 +11,8 @@ from streamguard.intake.deciding import BURIALS, Decider
 from streamguard.intake.errors import BurialFailed, BurialRefused, TooManyBuried
 from streamguard.intake.publishing import Publisher
 from streamguard.intake.settings import Settings
+from streamguard.stages.admit import Misplaced
+from streamguard.stream.stage_step import RecordTooLarge
 from tests.unit.intake.fakes import Bench, Copying, received
 from tests.unit.intake.test_publishing import run, topics, turn
 
@@ -26,8 +28,10 @@ def settings(*, open_sources: bool) -> Settings:
     return Settings(brokers="nowhere", group="g", deadline=0.1, buried_limit=3, open_sources=open_sources, cap=1000)
 
 
-async def test_what_strangers_send_never_stops_the_worker() -> None:
-    bench = await Bench(raising(InvalidRecord("undecodable")), settings(open_sources=True)).start()
+@pytest.mark.parametrize("error", [InvalidRecord("undecodable"), RecordTooLarge(), Misplaced()])
+async def test_what_strangers_send_never_stops_the_worker(error: Exception) -> None:
+    """Not even requests just below what a broker takes, of a client that partitions differently."""
+    bench = await Bench(raising(error), settings(open_sources=True)).start()
     bench.producer.acknowledge_at_once = True
     run(bench, *[received(offset, b"%d" % offset) for offset in range(200)])
     await turn()
