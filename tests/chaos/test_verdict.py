@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from aiokafka.errors import KafkaError
 
-from streamguard.stream.planned import Planned
+from streamguard.stream.planned import Identity, Planned
 from streamguard.stream.tally import Tally
 from tests.chaos.audit import examine
 from tests.chaos.audit_example import Example, clean_run
@@ -31,6 +31,16 @@ def test_what_nobody_can_read_may_be_buried() -> None:
     run.commit("admitted", 0, {})
     found = examine(run.evidence())
     assert "buried" not in weigh(run.evidence(), found, Tally()).wrong
+
+
+def test_more_repeated_calls_than_die_under_way_are_wrong() -> None:
+    run = Example()
+    run.own(0)
+    for number in range(12):
+        run.answer(run.admit(run.send(Identity("acme", f"r{number}")), f"talk-{number}"), repeated=True)
+    found = examine(run.evidence())
+    assert (found.ok, found.repeated_calls) == (True, 12)
+    assert weigh(run.evidence(), found, Tally()).wrong["repeated"] == ["12 of 24 calls were made again"]
 
 
 def test_what_was_not_checked_is_wrong() -> None:

@@ -14,6 +14,10 @@ from tests.chaos.audit_records import Letter
 from tests.chaos.faults import Scene
 from tests.support.audit import Commit
 
+REPEATED, FEW_REPEATED = 0.1, 10
+"""The share of calls that may be repetitions, and a count that always may. Those under way at a crash are far fewer; more
+would be calls that are made twice without need, which the audit of each single one cannot tell from these."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -49,6 +53,8 @@ def weigh(evidence: Evidence, findings: Findings, tally: Tally) -> Verdict:
         wrong["ended otherwise"] = [f"{what}: {count}" for what, count in counts.unplanned.items()]
     if buried := _buried(evidence):
         wrong["buried"] = buried
+    if findings.repeated_calls > max(FEW_REPEATED, REPEATED * findings.model_calls):
+        wrong["repeated"] = [f"{findings.repeated_calls} of {findings.model_calls} calls were made again"]
     if findings.unchecked:
         wrong["unchecked"] = findings.unchecked
     numbers = {name: value for name, value in findings.summary().items() if isinstance(value, int)}
