@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
 from streamguard.intake.context import Context
@@ -106,8 +106,7 @@ class Publisher:
                     out.topic, out.key, out.value, self._layout.partition(record, out), [*headers, *out.headers]
                 )
             except (KafkaError, ConnectionError) as exc:
-                # KafkaTimeoutError: no room within the request timeout, since the partition's leader takes nothing
-                if fate(exc) is not Fate.PASSES and not isinstance(exc, KafkaTimeoutError):
+                if fate(exc) is not Fate.PASSES:
                     raise
                 log.warning("an output waits for %s: %s", out.topic, type(exc).__name__)
             await self._clock.sleep(RETRY)

@@ -25,6 +25,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import (
     BrokerResponseError,
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
     PolicyViolationError,
     RecordListTooLargeError,
@@ -65,7 +66,10 @@ def fate(error: BaseException) -> Fate:
     """The table above."""
     if isinstance(error, REFUSALS):
         return Fate.RECORD
-    passes = isinstance(error, ConnectionError) or (isinstance(error, KafkaError) and error.retriable)
+    # a KafkaTimeoutError is the client's own: a partition's leader has taken, or told, nothing within the request timeout
+    passes = isinstance(error, ConnectionError | KafkaTimeoutError) or (
+        isinstance(error, KafkaError) and error.retriable
+    )
     return Fate.PASSES if passes else Fate.WORKER
 
 

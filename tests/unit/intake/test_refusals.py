@@ -67,7 +67,7 @@ def test_every_answer_to_an_output_has_one_fate(names: set[str], expected: Fate)
 
 def test_what_is_our_own_has_one_too() -> None:
     assert fate(LeaseLapsed()) is Fate.PASSES
-    assert fate(ConnectionResetError()) is Fate.PASSES
+    assert fate(ConnectionResetError()) is fate(KafkaTimeoutError()) is Fate.PASSES
     assert fate(Fenced()) is fate(FateUnknown()) is Fate.WORKER
 
 
