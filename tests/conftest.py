@@ -1,10 +1,11 @@
 """Fixtures that tests of several rooms share."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from tests.support.kafka import KafkaNode, KafkaUnavailable, required
+from tests.support.started import Start, starting
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +20,9 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaNode]:
         pytest.skip(str(reason))
     yield node
     node.stop()
+
+
+@pytest.fixture
+def start() -> Generator[Start]:
+    """Starts commands that end with the test."""
+    yield from starting()

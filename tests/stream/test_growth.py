@@ -2,7 +2,6 @@
 the refusal names."""
 
 import asyncio
-import subprocess
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from streamguard.cli.demo.settings import PARTITIONS
 from tests.support.crew import Crew, calls
-from tests.support.kafka import ROOT, KafkaNode, unique
+from tests.support.kafka import KafkaNode, unique
 from tests.support.line import SECONDS, Line
+from tests.support.started import Start, ended
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -33,23 +33,13 @@ async def grow(kafka: KafkaNode, topics: Collection[str]) -> None:
         await admin.close()
 
 
-async def ended(command: list[str], seconds: float = 30.0) -> tuple[int, str]:
-    """Run a worker that ends by itself: its status and why."""
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
-    try:
-        _, log = await asyncio.to_thread(process.communicate, timeout=seconds)
-    finally:
-        process.kill()
-    return process.returncode, "".join(line for line in log.splitlines() if "CRITICAL" in line)
-
-
 @pytest.mark.parametrize("which", ["sources", "outputs"])
 async def test_workers_that_run_stop_when_a_topic_grows_and_touch_nothing_beyond(
-    kafka: KafkaNode, tmp_path: Path, which: str
+    kafka: KafkaNode, tmp_path: Path, start: Start, which: str
 ) -> None:
     async with Crew(kafka, tmp_path, metadata_age=1.0, partitions=PARTITIONS) as crew:
         topics = crew.topics.sources if which == "sources" else [crew.topics.rekeyed]
-        working = asyncio.ensure_future(ended(crew.command("a"), 60.0))
+        working = asyncio.ensure_future(ended(start(crew.command("a")), 60.0))
         await crew.send(calls(200, slow=0.0))
         await crew.called(50)
         await grow(kafka, topics)

@@ -2,8 +2,6 @@
 
 import asyncio
 import signal
-import subprocess
-from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -11,33 +9,10 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from tests.support.crew import PARTITIONS, Crew, calls
-from tests.support.kafka import ROOT, KafkaNode, unique
+from tests.support.kafka import KafkaNode, unique
+from tests.support.started import Start, ended
 
 pytestmark = pytest.mark.slow
-
-Start = Callable[[list[str]], "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def start() -> Generator[Start]:
-    started: list[subprocess.Popen[str]] = []
-
-    def begin(command: list[str]) -> "subprocess.Popen[str]":
-        started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT))
-        return started[-1]
-
-    yield begin
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-async def ended(process: "subprocess.Popen[str]", seconds: float = 15.0) -> tuple[int, str]:
-    """Exit status and the line that says why."""
-    _, log = await asyncio.to_thread(process.communicate, timeout=seconds)
-    critical = [line for line in log.splitlines() if "CRITICAL" in line]
-    assert len(critical) <= 1, log
-    return process.returncode, critical[0] if critical else ""
 
 
 async def test_a_missing_topic_is_named(kafka: KafkaNode, tmp_path: Path, start: Start) -> None:

@@ -3,44 +3,18 @@
 import asyncio
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
 
 from tests.support.crew import Crew, calls
-from tests.support.kafka import ROOT, KafkaNode
+from tests.support.kafka import KafkaNode
+from tests.support.started import Start, ended
 
 pytestmark = pytest.mark.slow
 
 SESSION = 4.0
-Start = Callable[[list[str]], "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def start() -> Generator[Start]:
-    started: list[subprocess.Popen[str]] = []
-
-    def begin(command: list[str]) -> "subprocess.Popen[str]":
-        started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT))
-        return started[-1]
-
-    yield begin
-    for process in started:
-        process.kill()
-        process.wait()
-        if process.stderr is not None:
-            process.stderr.close()
-
-
-async def ended(process: "subprocess.Popen[str]", seconds: float = 30.0) -> tuple[int, str]:
-    """Exit status and the line that says why."""
-    _, log = await asyncio.to_thread(process.communicate, timeout=seconds)
-    critical = [line for line in log.splitlines() if "CRITICAL" in line]
-    assert len(critical) == 1, log
-    return process.returncode, critical[0]
 
 
 async def test_a_twin_is_refused_on_the_same_host_and_on_another_and_the_first_is_left_undisturbed(
