@@ -302,7 +302,14 @@ class Sink(ConsumerRebalanceListener):
             return
         self._moved_at = now
         open_ = {tp: part.chunks.next for tp, part in self.parts.items() if not part.chunks.full}
-        epoch, ends = self.epoch, await self._consumer.end_offsets(list(open_)) if open_ else {}
+        epoch = self.epoch
+        try:
+            ends = await self._consumer.end_offsets(list(open_)) if open_ else {}
+        except (KafkaError, ConnectionError) as error:
+            if not is_retriable(error):
+                raise
+            log.warning("looking for what waits: %s, will repeat", type(error).__name__)
+            return  # brokers that are away are waited for
         for tp, end in ends.items():
             # the position, unlike the last record, is also past what only fills the log (markers of transactions)
             if epoch == self.epoch and end > open_[tp] and end > await self._consumer.position(tp):
