@@ -197,4 +197,5 @@ async def test_a_short_flush_does_not_cut_small_what_is_behind(brokers: str, sto
         assert (await until_rows(config, 4000, seconds=40)).once
         await produce(brokers, "telemetry", [telemetry(4000)])  # and what is not behind does not wait
         assert (await until_rows(config, 4001, seconds=5)).once
-    assert sink.statistics.chunks <= 16  # 8 whole ones, and at most as many parts
+    # 8 whole ones and some parts, more on a busy machine; written as they are fetched it would be hundreds
+    assert sink.statistics.chunks <= 60
