@@ -259,8 +259,11 @@ def drain_before_fetching(consumer: AIOKafkaConsumer) -> None:
         if arrived:
             for waiter in fetcher._fetch_waiters:
                 fetcher._notify(waiter)
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
+            try:
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                return False  # as aiokafka's own: when it closes it awaits what it has cancelled
         return arrived
 
     fetcher._proc_fetch_request = drained
