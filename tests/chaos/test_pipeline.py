@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class ShakenLine(Line):
         command = super()._command(name, *arguments)
         if arguments[0] != "worker":
             return command
-        program = [*command.arguments[:2], "tests.support.trapped", str(self._trap(name)), *arguments]
+        program = [sys.executable, "-m", "tests.support.trapped", str(self._trap(name)), *arguments]
         return Command(name, program, environment=command.environment, output=command.output)
 
     def freeze(self, worker: str) -> None:
