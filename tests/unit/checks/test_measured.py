@@ -105,25 +105,27 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_quarter_megabyte_of_anything_is_checked_in_a_quarter_second(name: str) -> None:
+def test_a_quarter_megabyte_of_anything_takes_no_quadratic_time(name: str) -> None:
+    """A quarter of a second on the machine it was measured on; quadratic time would be minutes."""
     chains = InputChain(POLICY), OutputChain(POLICY)
     chains[0].run([Subject("warm: call +49 30 901820")])
     for run in (lambda: chains[0].run([Subject(HOSTILE[name])]), lambda: chains[1].run(HOSTILE[name])):
         started = time.process_time()
         run()
-        assert time.process_time() - started < 0.25
+        assert time.process_time() - started < 2.0
 
 
-def test_an_ordinary_message_costs_a_fraction_of_a_millisecond() -> None:
+def test_an_ordinary_message_costs_no_milliseconds() -> None:
+    """A fraction of one where it was measured; the bound leaves room for a slow and busy machine."""
     chain, out = InputChain(POLICY), OutputChain(POLICY)
     text = "Hello, I ordered running shoes two weeks ago (order 4711-20934) and they have still not come. " * 4
     text += "Write to anna@example.com or call 212-555-0188."
-    for run, most in ((lambda: chain.run([Subject(text)]), 0.4e-3), (lambda: out.run(text, system_text=text), 0.4e-3)):
+    for run in (lambda: chain.run([Subject(text)]), lambda: out.run(text, system_text=text)):
         run()
         started = time.process_time()
         for _ in range(200):
             run()
-        assert (time.process_time() - started) / 200 < 2 * most  # twice: the machine may be busy
+        assert (time.process_time() - started) / 200 < 4e-3
 
 
 @with_data
