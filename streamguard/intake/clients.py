@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -163,13 +163,14 @@ async def committed_offsets(
     return answer
 
 
-def make_producer(settings: Settings) -> AIOKafkaProducer:
+def make_producer(settings: Settings, *, compression: Literal["gzip"] | None = None) -> AIOKafkaProducer:
     """Idempotent, all replicas, no linger: batches form by themselves under load."""
     producer = AIOKafkaProducer(
         bootstrap_servers=settings.brokers,
         acks="all",
         enable_idempotence=True,
         linger_ms=0,
+        compression_type=compression,
         request_timeout_ms=20_000,
         max_batch_size=65536,
         max_request_size=settings.max_request_size,

@@ -12,19 +12,26 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import RecordMetadata
 
 from streamguard.clock import Clock
 from streamguard.errors import InputError
 from streamguard.intake.claiming import Claim, members
-from streamguard.intake.clients import Clients, ask_before_joining, generation, is_retriable, watch_heartbeats
+from streamguard.intake.clients import (
+    Clients,
+    ask_before_joining,
+    generation,
+    is_retriable,
+    make_producer,
+    watch_heartbeats,
+)
 from streamguard.intake.contract import Output
 from streamguard.intake.errors import InstanceTaken
 from streamguard.intake.gate import Gate
 from streamguard.intake.outlet import Fenced, Outlet
-from streamguard.intake.refusals import REFUSALS, mend_refusals
+from streamguard.intake.refusals import REFUSALS
 from streamguard.intake.settings import Settings
 
 _LOST = "another process took over, or Kafka did not hear of us for too long; repeat the command: nothing is done twice"
@@ -120,7 +127,8 @@ class Sole(ConsumerRebalanceListener):
         settings = self._settings
         self._claim = claim = await Claim.take(settings, self._clock)
         settings = replace(settings, client={"client_id": claim.client_id, **settings.client})
-        self._outlet = Outlet(lambda: _producer(settings), self._gate)
+        # compressed: a record that just fitted where it lay must fit there with two headers more
+        self._outlet = Outlet(lambda: make_producer(settings, compression="gzip"), self._gate)
         await self._outlet.start()
         self._clients = clients = Clients.make(settings, claim.note)
         await clients.start()
@@ -198,21 +206,3 @@ def _end(sent: "asyncio.Future[RecordMetadata]") -> RecordMetadata | KafkaError:
     if isinstance(error, REFUSALS):
         return error
     raise error
-
-
-def _producer(settings: Settings) -> AIOKafkaProducer:
-    """As a worker's, but it compresses: a record that just fitted where it lay must fit there with two headers more."""
-    producer = AIOKafkaProducer(
-        bootstrap_servers=settings.brokers,
-        acks="all",
-        enable_idempotence=True,
-        linger_ms=0,
-        compression_type="gzip",
-        request_timeout_ms=20_000,
-        max_batch_size=65536,
-        max_request_size=settings.max_request_size,
-        metadata_max_age_ms=settings.metadata_age_ms,
-        **dict(settings.client),
-    )
-    mend_refusals(producer)
-    return producer
