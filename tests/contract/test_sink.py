@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,6 @@ from aiokafka.structs import TopicPartition
 from streamguard.analytics.clickhouse import Connection
 from streamguard.analytics.errors import StoreError
 from streamguard.config import Config
-from streamguard.dev.broker import EmbeddedBroker
 from streamguard.dev.store import EmbeddedStore, StoreSettings
 from streamguard.intake.errors import TooManyBuried
 from streamguard.stream.sink import GROUP, Sink
@@ -22,19 +21,6 @@ from tests.support.sinks import books, produce, running, sink_config, until_rows
 from tests.unit.analytics.examples import payload, telemetry
 
 COST = 437_500
-
-
-@pytest.fixture
-def brokers() -> Iterator[str]:
-    topics = {"telemetry": 4, "payloads": 4, "dead-letters": 4}
-    with EmbeddedBroker(topics=topics, groups=(GROUP,), first_assignment=0.1) as broker:
-        yield broker.address
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncGenerator[str]:
-    async with EmbeddedStore(StoreSettings(path=tmp_path / "store")) as store:
-        yield store.address
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """What a store and a sink can do to each other between an insert and its answer, and what is in the store afterwards."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -10,29 +9,14 @@ from prometheus_client import REGISTRY
 
 from streamguard.analytics.clickhouse import Connection
 from streamguard.config import Config
-from streamguard.dev.broker import EmbeddedBroker
-from streamguard.dev.store import EmbeddedStore, StoreSettings
 from streamguard.intake.errors import TooManyBuried
-from streamguard.stream.sink import GROUP, Sink
+from streamguard.stream.sink import Sink
 from streamguard.stream.sink_writing import State
 from tests.support.sinks import books, produce, running, sink_config, until_rows
 from tests.support.store_door import StoreDoor
 from tests.unit.analytics.examples import payload, telemetry
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
-
-
-@pytest.fixture
-def brokers() -> Iterator[str]:
-    topics = {"telemetry": 4, "payloads": 4, "dead-letters": 4}
-    with EmbeddedBroker(topics=topics, groups=(GROUP,), first_assignment=0.1) as broker:
-        yield broker.address
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncGenerator[str]:
-    async with EmbeddedStore(StoreSettings(path=tmp_path / "store")) as store:
-        yield store.address
 
 
 async def texts(config: Config, store: str) -> tuple[int, int]:
