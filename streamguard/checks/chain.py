@@ -130,6 +130,7 @@ class _Story:
                 code=finding.code,
                 spans=finding.spans,
                 score=finding.score,
+                contributions=dict(finding.contributions),
                 policy_version=self._policy.version,
                 content_hash=self._together if place is None else self._hashes[place],
             )

@@ -1,7 +1,10 @@
 """What a check is, and what a chain of checks answers."""
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from streamguard.events.reason import Reason
 from streamguard.events.stages import Placeholder
@@ -12,6 +15,39 @@ Role = Literal["system", "user", "assistant", "tool", "variable", "document"]
 
 Direction = Literal["input", "output"]
 Action = Literal["pass", "flag", "transform", "escalate", "block"]
+Graded = Literal["pass", "flag", "escalate", "block"]
+"""What a score can lead to, from mild to severe."""
+
+
+class Rules(BaseModel):
+    """The knobs of one check: a section of the policy file. Frozen; an unknown key is an error that names it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+
+class Thresholds(Rules):
+    """From which score (0 to 1) on a text is flagged, left to a person (`escalate`), or refused. None: never."""
+
+    flag: float | None = Field(default=None, ge=0, le=1)
+    escalate: float | None = Field(default=None, ge=0, le=1)
+    block: float | None = Field(default=None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        given = [value for value in (self.flag, self.escalate, self.block) if value is not None]
+        if given != sorted(given):
+            raise ValueError("flag, escalate and block must not fall: each is more severe than the one before")
+        return self
+
+    def action(self, score: float) -> Graded:
+        """The most severe action whose threshold `score` reaches."""
+        if self.block is not None and score >= self.block:
+            return "block"
+        if self.escalate is not None and score >= self.escalate:
+            return "escalate"
+        if self.flag is not None and score >= self.flag:
+            return "flag"
+        return "pass"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +65,8 @@ class Finding:
 
     `code` is a stable word, empty when there is nothing to say. `reason` is set when `action` is `block` (or
     `escalate`). `text` is what the subject's text becomes, None when it stays; a check that blocks may give one too, so
-    that what it found travels no further. Spans count characters of the text that the check was given.
+    that what it found travels no further. Spans count characters of the text that the check was given. `contributions` names
+    what a score is made of: layers, categories, kinds of tricks.
     """
 
     action: Action = "pass"
@@ -38,6 +75,7 @@ class Finding:
     score: float | None = None
     reason: Reason | None = None
     text: str | None = None
+    contributions: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 PASS = Finding()

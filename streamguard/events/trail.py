@@ -31,7 +31,8 @@ class Span(Record):
 class Verdict(Record):
     """What one check said about one text. It proves what was checked without keeping what was said.
 
-    `content_hash` is a keyed hash of the text (hex), `policy_version` names the rules that were applied.
+    `content_hash` is a keyed hash of the text (hex), `policy_version` names the rules that were applied. `contributions` says
+    by name what the score is made of.
     """
 
     check: str
@@ -40,5 +41,6 @@ class Verdict(Record):
     code: str = ""
     spans: tuple[Span, ...] = ()
     score: float | None = None
+    contributions: dict[str, float] = Field(default_factory=dict)
     policy_version: str = ""
     content_hash: str = ""
