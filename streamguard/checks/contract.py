@@ -57,6 +57,8 @@ class Subject:
     text: str
     role: Role = "user"
     direction: Direction = "input"
+    hidden: tuple[str, ...] = ()
+    """Texts that stood in it unseen and were taken out by a check before (`Finding.hidden`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class Finding:
     `code` is a stable word, empty when there is nothing to say. `reason` is set when `action` is `block` (or
     `escalate`). `text` is what the subject's text becomes, None when it stays; a check that blocks may give one too, so
     that what it found travels no further. Spans count characters of the text that the check was given. `contributions` names
-    what a score is made of: layers, categories, kinds of tricks.
+    what a score is made of: layers, categories, kinds of tricks. `hidden` are texts that the check read out of characters nobody
+    sees and took out; the checks after it meet them in `Subject.hidden`.
     """
 
     action: Action = "pass"
@@ -76,6 +79,7 @@ class Finding:
     reason: Reason | None = None
     text: str | None = None
     contributions: Mapping[str, float] = field(default_factory=dict[str, float])
+    hidden: tuple[str, ...] = ()
 
 
 PASS = Finding()
