@@ -10,7 +10,7 @@ from streamguard.events.stages import Placeholder
 LITERAL = "LITERAL"
 """The kind of a user's own text that looks like a placeholder: it gets one itself, so it can never name another."""
 
-KINDS = ("EMAIL", "PHONE", "CARD", "IBAN", "SSN", "IP", LITERAL)
+KINDS = ("EMAIL", "PHONE", "CARD", "IBAN", "SSN", "IP", "ENCODED", LITERAL)
 
 _TOKEN = re.compile(rf"\[(?:{'|'.join(KINDS)})_[1-9][0-9]{{0,5}}\]")
 # Wider than a token: a model may well write `[email 1]` as `[EMAIL_1]` when it repeats it.
