@@ -82,7 +82,7 @@ class OutputChain:
         story = _Story(self._policy, "output", (subject,))
         checks = (
             *self._first,
-            PromptLeak(system_text, canary),
+            PromptLeak(system_text=system_text, canary=canary),
             *self._extra,
             PersonalEcho(placeholders, f"{system_text}\n{asked}"),
         )

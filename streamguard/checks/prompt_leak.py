@@ -1,56 +1,116 @@
-"""An answer that repeats the instructions: by a canary that stands only there, or by running into the same words."""
+"""An answer that repeats the instructions: by a canary that stands only there, or by running into the same words.
 
-import re
-from functools import lru_cache
+Catches the canary in any case and spacing, reversed, in rot13, base64 and hex; whole sentences of the instructions; longer
+passages; and answers that share much of their wording. Misses instructions that are translated, paraphrased, encoded or
+spelled out letter by letter, where the model leaves the canary out. 70 µs for 2 KB (55 of them shared with `coherence`).
+"""
 
-from streamguard.checks.contract import PASS, Finding, Subject
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from streamguard.checks.contract import PASS, Finding, Rules, Subject
+from streamguard.checks.leak_index import RUN_WORDS, leak_index
+from streamguard.checks.splicing import spliced
+from streamguard.checks.wording import shingles_of, word_places
 from streamguard.events.reason import Reason
+from streamguard.events.trail import Span
 
-_WORD = re.compile(r"\w+")
-_SHINGLE = 6
-_SHARE = 0.25
-_FEW = 8
-_MANY = 40
+MASK = "[removed]"
+_FEW = RUN_WORDS
+_LISTED = 64
+
+
+class PromptLeakRules(Rules):
+    """Section `prompt_leak`."""
+
+    share: float = Field(default=0.25, gt=0, le=1)
+    """Share of the instructions' wording (runs of six words) from which an answer is refused as a leak."""
+    many: int = Field(default=40, ge=1)
+    """Shared runs of six words from which it is refused, however long the instructions are."""
+    lines: Literal["flag", "transform", "block"] = "transform"
+    """What a whole sentence of the instructions leads to; `transform` puts `[removed]` for it. Sentences that speak to nobody
+    (opening hours) never count as such: services write them to be passed on."""
+    passage_words: int = Field(default=16, ge=RUN_WORDS)
+    """Words of the instructions in a row, whole sentence or not, that are treated as one."""
+
+
+_DEFAULT = PromptLeakRules()
 
 
 class PromptLeak:
-    """Blocks when the canary comes back, or when the answer shares much of the instructions' wording.
+    """Blocks leaks, masks single sentences of the instructions, flags shorter quotations.
 
-    Wording is compared by shingles of six words. An answer may quote a rule or two of its service (flagged); a quarter of the
-    instructions, or forty shingles in all, is a leak. `system_text` holds the instructions.
+    `system_text` holds the instructions as sent, `canary` the word that stands in them. Made anew for each answer; what is
+    known of the instructions is remembered.
     """
 
     name = "prompt_leak"
+    codes: ClassVar[Mapping[str, str]] = {
+        "canary": "The answer holds the word that stands only in the instructions: the model repeats them. Refused.",
+        "instructions": "The answer shares much of the instructions' wording (blocked), or a little of it (flagged). If it is "
+        "meant to be passed on, raise `prompt_leak.share` for this prompt.",
+        "instruction_line": "The answer repeats whole sentences of the instructions; by `prompt_leak.lines` they are flagged, "
+        "masked, or the answer is refused.",
+    }
 
-    def __init__(self, system_text: str, canary: str | None) -> None:
-        self._system_text = system_text
-        self._canary = _bare(canary) if canary else None
+    def __init__(self, rules: PromptLeakRules = _DEFAULT, system_text: str = "", canary: str | None = None) -> None:
+        self._rules = rules
+        self._index = leak_index(system_text, canary)
 
     def inspect(self, subject: Subject) -> Finding:
-        if self._canary and self._canary in _bare(subject.text):
-            return Finding(action="block", code="canary", score=1.0, reason=Reason.LEAKED_PROMPT)
-        own = _shingles(self._system_text)
-        words = _WORD.findall(subject.text.lower())
-        if len(own) < _FEW or len(words) < _SHINGLE + _FEW - 1:
+        index, text = self._index, subject.text
+        if index.has_canary(text):
+            return Finding(
+                action="block",
+                code="canary",
+                score=1.0,
+                spans=_of(index.spans(text), "canary"),
+                reason=Reason.LEAKED_PROMPT,
+            )
+        shingles = shingles_of(text)
+        if index.shingles.isdisjoint(shingles):
             return PASS
-        shared = len(own & _hashed(words))
+        shared = len(index.shingles.intersection(shingles))
+        score = round(shared / len(index.shingles), 4)
+        if shared >= _FEW and (score >= self._rules.share or shared >= self._rules.many):
+            return Finding(
+                action="block",
+                code="instructions",
+                score=score,
+                spans=_of(index.spans(text), "run"),
+                reason=Reason.LEAKED_PROMPT,
+            )
+        spans = index.spans(text)
+        if repeated := self._repeated(text, spans):
+            return self._lines(text, repeated, score)
         if shared < _FEW:
             return PASS
-        score = round(shared / len(own), 4)
-        if score >= _SHARE or shared >= _MANY:
-            return Finding(action="block", code="instructions", score=score, reason=Reason.LEAKED_PROMPT)
-        return Finding(action="flag", code="instructions", score=score)
+        return Finding(action="flag", code="instructions", score=score, spans=_of(spans, "run"))
+
+    def _repeated(self, text: str, spans: tuple[Span, ...]) -> list[Span]:
+        long = self._rules.passage_words
+        return sorted(
+            (
+                span
+                for span in spans
+                if span.kind == "line" or sum(1 for _ in word_places(text[span.start : span.end])) >= long
+            ),
+            key=lambda span: (span.start, -span.end),
+        )
+
+    def _lines(self, text: str, spans: list[Span], score: float) -> Finding:
+        action = self._rules.lines
+        return Finding(
+            action=action,
+            code="instruction_line",
+            score=score,
+            spans=tuple(spans[:_LISTED]),
+            reason=Reason.LEAKED_PROMPT if action == "block" else None,
+            text=spliced(text, ((span.start, span.end, MASK) for span in spans)) if action == "transform" else None,
+        )
 
 
-def _bare(text: str) -> str:
-    """Letters and digits alone: a canary is found also where the answer spaced or capitalised it."""
-    return "".join(_WORD.findall(text)).replace("_", "").casefold()
-
-
-def _hashed(words: list[str]) -> frozenset[int]:
-    return frozenset(map(hash, zip(*(words[start:] for start in range(_SHINGLE)), strict=False)))
-
-
-@lru_cache(maxsize=256)
-def _shingles(text: str) -> frozenset[int]:
-    return _hashed(_WORD.findall(text.lower()))
+def _of(spans: tuple[Span, ...], kind: str) -> tuple[Span, ...]:
+    return tuple(span for span in spans if span.kind == kind)[:_LISTED]

@@ -33,17 +33,17 @@ def test_foreign_personal_data_is_masked() -> None:
 
 @pytest.mark.parametrize("leak", ["ref 0123456789ab", "0123 4567 89AB", "0-1-2-3-4-5-6-7-8-9-a-b"])
 def test_the_canary_proves_a_leak(leak: str) -> None:
-    finding = PromptLeak(SYSTEM, "0123456789ab").inspect(answer(leak))
+    finding = PromptLeak(system_text=SYSTEM, canary="0123456789ab").inspect(answer(leak))
     assert (finding.action, finding.code, finding.reason) == ("block", "canary", Reason.LEAKED_PROMPT)
 
 
 def test_repeating_the_instructions_is_a_leak() -> None:
-    finding = PromptLeak(SYSTEM, None).inspect(answer("Sure! My instructions: " + SYSTEM[:200].upper()))
+    finding = PromptLeak(system_text=SYSTEM).inspect(answer("Sure! My instructions: " + SYSTEM[:200].upper()))
     assert (finding.action, finding.code) == ("block", "instructions")
 
 
 def test_saying_what_one_was_told_to_say_is_none() -> None:
-    check = PromptLeak(SYSTEM, "0123456789ab")
+    check = PromptLeak(system_text=SYSTEM, canary="0123456789ab")
     assert (
         check.inspect(answer("I am sorry, a colleague will take over when you cannot help yourself.")).action == "pass"
     )

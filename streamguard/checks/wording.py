@@ -1,0 +1,58 @@
+"""The words of a text and its runs of six words: what prompt leaks and loops are measured by.
+
+Both checks read the same answer, so the last few texts are remembered.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+SHINGLE = 6
+"""Words in a run: long enough that two texts share one only by quoting, short enough to survive a changed word."""
+
+_WORD = re.compile(r"\w+")
+# In scripts without spaces a whole sentence is one run of letters: there each character counts as a word.
+_UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
+_HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
+_WORD_OR_CHARACTER = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+
+
+_PLAIN = {
+    code: chr(code).lower() if chr(code).isalnum() or chr(code) == "_" else " " for code in range(128)
+}  # what `_WORD` does, several times faster, for ASCII
+
+
+def _splitter(text: str) -> re.Pattern[str]:
+    return _WORD_OR_CHARACTER if _HAS_UNSPACED.search(text) else _WORD
+
+
+def _lowered(text: str) -> str:
+    """`text` in lower case with its length: a few capitals (`İ`) would become two characters, and stay."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(small if len(small := letter.lower()) == 1 else letter for letter in text)
+
+
+@lru_cache(maxsize=4)
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of `text` in lower case, without punctuation."""
+    if text.isascii():
+        return tuple(text.translate(_PLAIN).split())
+    return tuple(_splitter(text).findall(_lowered(text)))
+
+
+@lru_cache(maxsize=4)
+def shingles_of(text: str) -> tuple[int, ...]:
+    """A hash of every run of `SHINGLE` words, in order; empty for fewer words. Hashes hold for this process only."""
+    return hashed(words_of(text), SHINGLE)
+
+
+def hashed(words: Sequence[str], length: int) -> tuple[int, ...]:
+    """A hash of every run of `length` words, in order."""
+    return tuple(map(hash, zip(*(words[start:] for start in range(length)), strict=False)))
+
+
+def word_places(text: str) -> Iterator[tuple[int, int]]:
+    """Where the words of `words_of` stand, in characters of `text`."""
+    return (match.span() for match in _splitter(text).finditer(_lowered(text)))
