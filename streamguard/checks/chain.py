@@ -14,14 +14,16 @@ other finding leaves its own.
 import hmac
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Generic, TypeVar
 
 from streamguard.checks import bounds, empty
-from streamguard.checks.contract import PASS, ChainResult, Check, CheckPolicy, Direction, Finding, Subject
+from streamguard.checks.contract import PASS, ChainResult, Check, Direction, Finding, Subject
 from streamguard.checks.echo import PersonalEcho
 from streamguard.checks.injection import Injection
 from streamguard.checks.moderation import Moderation
 from streamguard.checks.personal import RedactPersonal
 from streamguard.checks.placeholders import PlaceholderMap
+from streamguard.checks.policy import Policy
 from streamguard.checks.prompt_leak import PromptLeak
 from streamguard.checks.secrets import Secrets
 from streamguard.checks.unicode import UnicodeTricks
@@ -34,17 +36,18 @@ _FAILED = Finding(action="block", code=CHECK_ERROR, reason=Reason.INTERNAL)
 
 
 class InputChain:
-    """Checks what is asked. Holds compiled rules: build one and use it for all requests."""
+    """Checks what is asked of one prompt. Holds compiled rules: build one and use it for all requests."""
 
-    def __init__(self, policy: CheckPolicy, *, extra: Sequence[Check] = ()) -> None:
-        """`extra` checks run before personal data is taken out, and see it."""
-        self._policy = policy
-        self._checks: tuple[Check, ...] = (UnicodeTricks(), Secrets(), Injection(policy), Moderation(), *extra)
+    def __init__(self, policy: Policy, key: bytes, prompt: str = "", *, extra: Sequence[Check] = ()) -> None:
+        """`key` keys the content hashes. `extra` checks run before personal data is taken out, and see it."""
+        self._stamp = policy.stamp, key
+        self._rules = rules = policy.of(prompt).input
+        self._checks: tuple[Check, ...] = (UnicodeTricks(), Secrets(), Injection(rules.injection), Moderation(), *extra)
 
     def run(self, texts: Sequence[Subject]) -> ChainResult:
         """Check all texts of one request: its messages or variables, and its documents. Never raises."""
-        story = _Story(self._policy, "input", texts)
-        if story.tell(bounds.NAME, bounds.within_bounds(texts, self._policy.max_characters)):
+        story = _Story(*self._stamp, "input", texts)
+        if story.tell(bounds.NAME, bounds.within_bounds(texts, self._rules.bounds)):
             return story.end(("",) * len(texts))
         found = PlaceholderMap()
         checks = (*self._checks, RedactPersonal(found))
@@ -55,11 +58,12 @@ class InputChain:
 
 
 class OutputChain:
-    """Checks an answer. Build one and use it for all."""
+    """Checks the answers of one prompt. Build one and use it for all."""
 
-    def __init__(self, policy: CheckPolicy, *, extra: Sequence[Check] = ()) -> None:
-        """`extra` checks run before foreign personal data is masked."""
-        self._policy = policy
+    def __init__(self, policy: Policy, key: bytes, prompt: str = "", *, extra: Sequence[Check] = ()) -> None:
+        """`key` keys the content hashes. `extra` checks run before foreign personal data is masked."""
+        self._stamp = policy.stamp, key
+        self._rules = policy.of(prompt).output
         self._first: tuple[Check, ...] = (UnicodeTricks(), empty.EmptyAnswer())
         self._extra = (Moderation(), *extra)
 
@@ -79,27 +83,43 @@ class OutputChain:
         for people who review it.
         """
         subject = Subject(output, "assistant", "output")
-        story = _Story(self._policy, "output", (subject,))
+        story = _Story(*self._stamp, "output", (subject,))
         checks = (
             *self._first,
-            PromptLeak(system_text=system_text, canary=canary),
+            PromptLeak(self._rules.prompt_leak, system_text, canary),
             *self._extra,
             PersonalEcho(placeholders, f"{system_text}\n{asked}"),
         )
         return story.end((story.through(checks, subject, 0).text,), tuple(placeholders))
 
 
+C = TypeVar("C", InputChain, OutputChain)
+
+
+class Chains(Generic[C]):
+    """A chain for each prompt that has rules of its own, and one for all others. Built once, when a worker starts."""
+
+    def __init__(self, kind: type[C], policy: Policy, key: bytes) -> None:
+        self.stamp = policy.stamp
+        self._common = kind(policy, key)
+        self._own = {prompt: kind(policy, key, prompt) for prompt in policy.prompts}
+
+    def of(self, prompt: str) -> C:
+        return self._own.get(prompt, self._common)
+
+
 class _Story:
     """The verdicts of one run, while it runs."""
 
-    def __init__(self, policy: CheckPolicy, direction: Direction, subjects: Sequence[Subject]) -> None:
-        self._policy = policy
+    def __init__(self, stamp: str, key: bytes, direction: Direction, subjects: Sequence[Subject]) -> None:
+        self._stamp = stamp
         self._direction: Direction = direction
-        self._hashes = [_keyed(policy.key, subject.text) for subject in subjects]
-        self._together = self._hashes[0] if len(self._hashes) == 1 else _keyed(policy.key, "".join(self._hashes))
+        self._hashes = [_keyed(key, subject.text) for subject in subjects]
+        self._together = self._hashes[0] if len(self._hashes) == 1 else _keyed(key, "".join(self._hashes))
         self._verdicts: list[Verdict] = []
         self._passed: dict[str, float | None] = {}
         self._blocked: Reason | None = None
+        self._escalated: tuple[Reason, str] | None = None
         self._code = ""
         self._unread = False
 
@@ -131,7 +151,7 @@ class _Story:
                 spans=finding.spans,
                 score=finding.score,
                 contributions=dict(finding.contributions),
-                policy_version=self._policy.version,
+                policy_version=self._stamp,
                 content_hash=self._together if place is None else self._hashes[place],
             )
         )
@@ -139,6 +159,8 @@ class _Story:
         if blocks and self._blocked is None:
             self._blocked = finding.reason or Reason.INTERNAL
             self._code = finding.code
+        if finding.action == "escalate" and self._escalated is None:
+            self._escalated = finding.reason or Reason.LOW_CONFIDENCE, finding.code
         return blocks
 
     def end(self, texts: Sequence[str], placeholders: tuple[Placeholder, ...] = ()) -> ChainResult:
@@ -149,18 +171,20 @@ class _Story:
                 direction=self._direction,
                 action=PASS.action,
                 score=score,
-                policy_version=self._policy.version,
+                policy_version=self._stamp,
                 content_hash=self._together,
             )
             for check, score in self._passed.items()
             if check not in spoke
         )
+        escalated, code = (None, self._code) if self._blocked or not self._escalated else self._escalated
         return ChainResult(
             texts=("",) * len(texts) if self._unread else tuple(texts),
             verdicts=(*self._verdicts, *passed),
             placeholders=() if self._unread else placeholders,
             blocked=self._blocked,
-            code=self._code,
+            escalated=escalated,
+            code=code,
         )
 
 

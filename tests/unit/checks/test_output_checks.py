@@ -23,7 +23,7 @@ def answer(text: str) -> Subject:
 
 def test_foreign_personal_data_is_masked() -> None:
     own = (Placeholder(token="[EMAIL_1]", kind="EMAIL", value="me@x.org"),)
-    finding = PersonalEcho(own, "Our hotline: +49 30 901820").inspect(
+    finding = PersonalEcho(placeholders=own, prompt_text="Our hotline: +49 30 901820").inspect(
         answer("Write to me@x.org or eve@x.org, call +49 30 901820. [EMAIL_1]")
     )
     assert finding.action == "transform"
