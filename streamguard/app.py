@@ -12,8 +12,9 @@ from typing import Any
 from streamguard.analytics.prices import GenaiPrices
 from streamguard.answers.provenance import Signer
 from streamguard.cache.exact import ExactCache
-from streamguard.checks.chain import InputChain, OutputChain
-from streamguard.checks.contract import CheckPolicy
+from streamguard.checks.chain import Chains, InputChain, OutputChain
+from streamguard.checks.policy import InvalidPolicy
+from streamguard.checks.policy import load as load_policy
 from streamguard.clock import Clock, SystemClock
 from streamguard.config import Config
 from streamguard.errors import ConfigError, InputError
@@ -183,7 +184,9 @@ class _Builder:
         self._clock = clock
         self._key = config.policy.key.get_secret_value().encode()
         signer = Signer(config.policy.key_id, hmac.digest(self._key, b"streamguard/provenance", "sha256"))
-        self._ending = Ending(signer, config.policy.version, clock)
+        self._policy = load_policy(config.policy.file)
+        self._hash_key = hmac.digest(self._key, b"streamguard/content-hash", "sha256")
+        self._ending = Ending(signer, self._policy.stamp, clock)
 
     def admit(self) -> _Built:
         config = self._config
@@ -214,12 +217,16 @@ class _Builder:
                 raise ConfigError(
                     f"routes: there is no {template.route!r}, which the prompt {template.name}/{template.version} names"
                 )
+        known = {template.name for template in prompts.templates}
+        if strangers := sorted(self._policy.prompts.keys() - known):
+            raise InvalidPolicy(
+                f"policy: prompts.{strangers[0]}: there is no such prompt; there are {', '.join(sorted(known))}"
+            )
         stage = Guard(
-            chain=InputChain(self._check_policy()),
+            chains=Chains(InputChain, self._policy, self._hash_key),
             prompts=prompts,
             default_prompt=config.policy.default_prompt,
             routes=config.routes,
-            policy_version=config.policy.version,
             key=self._key,
             ending=self._ending,
             clock=self._clock,
@@ -257,7 +264,8 @@ class _Builder:
         return _Built(Invoke(invoker, self._clock), self._failing("invoke"), (connections,), permit=permit)
 
     def verify(self) -> _Built:
-        return _Built(Verify(OutputChain(self._check_policy()), self._ending, self._clock), self._failing("verify"))
+        chains = Chains(OutputChain, self._policy, self._hash_key)
+        return _Built(Verify(chains, self._ending, self._clock), self._failing("verify"))
 
     def settle(self) -> _Built:
         config = self._config
@@ -266,11 +274,3 @@ class _Builder:
 
     def _failing(self, stage: Any) -> Callable[[Any], Any]:
         return lambda event: self._ending.failed(event, Watch(stage, self._clock))
-
-    def _check_policy(self) -> CheckPolicy:
-        policy = self._config.policy
-        return CheckPolicy(
-            version=policy.version,
-            key=hmac.digest(self._key, b"streamguard/content-hash", "sha256"),
-            max_characters=self._config.limits.max_characters,
-        )

@@ -147,7 +147,8 @@ class Limits(Section):
 class Policy(Section):
     """What guard and verify check."""
 
-    version: str = "1"
+    file: Path | None = None
+    """The policy file; None takes the one that comes along. `streamguard.checks.policy` says what stands in it."""
     default_prompt: str = "chat"
     """The template for requests that bring messages."""
     key_id: str = "dev"

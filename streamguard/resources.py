@@ -1,4 +1,4 @@
-"""Where the files shipped with the package lie: `topics/`, `schemas/`, `prompts/`, `examples/`."""
+"""Where the files shipped with the package lie: `topics/`, `schemas/`, `prompts/`, `policies/`, `examples/`."""
 
 from pathlib import Path
 

@@ -2,14 +2,23 @@
 
 from collections.abc import Sequence
 
-from streamguard.checks.contract import PASS, Finding, Subject
+from pydantic import Field
+
+from streamguard.checks.contract import PASS, Finding, Rules, Subject
 from streamguard.events.reason import Reason
 
 NAME = "bounds"
 
 
-def within_bounds(subjects: Sequence[Subject], max_characters: int) -> Finding:
-    """Blocks with `too_many_characters` when all texts of a request together hold more than `max_characters`."""
-    if sum(len(subject.text) for subject in subjects) <= max_characters:
+class BoundsRules(Rules):
+    """The most that one request may bring."""
+
+    max_characters: int = Field(default=100_000, ge=1)
+    """Of all its texts together."""
+
+
+def within_bounds(subjects: Sequence[Subject], rules: BoundsRules) -> Finding:
+    """Blocks with `too_many_characters` when all texts of a request together hold more than the rules allow."""
+    if sum(len(subject.text) for subject in subjects) <= rules.max_characters:
         return PASS
     return Finding(action="block", code="too_many_characters", reason=Reason.INPUT_TOO_LONG)

@@ -88,7 +88,7 @@ class OutputChain:
             *self._first,
             PromptLeak(self._rules.prompt_leak, system_text, canary),
             *self._extra,
-            PersonalEcho(placeholders, f"{system_text}\n{asked}"),
+            PersonalEcho(self._rules.personal_echo, placeholders, f"{system_text}\n{asked}"),
         )
         return story.end((story.through(checks, subject, 0).text,), tuple(placeholders))
 
@@ -99,10 +99,10 @@ C = TypeVar("C", InputChain, OutputChain)
 class Chains(Generic[C]):
     """A chain for each prompt that has rules of its own, and one for all others. Built once, when a worker starts."""
 
-    def __init__(self, kind: type[C], policy: Policy, key: bytes) -> None:
+    def __init__(self, kind: type[C], policy: Policy, key: bytes, *, extra: Sequence[Check] = ()) -> None:
         self.stamp = policy.stamp
-        self._common = kind(policy, key)
-        self._own = {prompt: kind(policy, key, prompt) for prompt in policy.prompts}
+        self._common = kind(policy, key, extra=extra)
+        self._own = {prompt: kind(policy, key, prompt, extra=extra) for prompt in policy.prompts}
 
     def of(self, prompt: str) -> C:
         return self._own.get(prompt, self._common)

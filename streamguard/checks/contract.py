@@ -96,21 +96,12 @@ class Check(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def codes(self) -> Mapping[str, str]:
+        """Each code that it can give, with what that means and what to do about it."""
+        ...
+
     def inspect(self, subject: Subject) -> Finding: ...
-
-
-@dataclass(frozen=True, slots=True)
-class CheckPolicy:
-    """The knobs of the checks. `key` keys the content hashes; `version` is written into every verdict."""
-
-    version: str
-    key: bytes
-    max_characters: int = 100_000
-    """Of all texts of one request together."""
-    injection_user: float = 0.75
-    """Score from which a user's text is refused as an injection."""
-    injection_document: float = 0.5
-    """The same for documents and answers of tools: they have no business giving orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +110,14 @@ class ChainResult:
 
     `texts` are redacted and safe to keep. Where a text could not be checked to the end (over the bounds, or a check
     failed), all of them are empty: nobody knows what stands in them. `blocked` is the first reason to stop, None when
-    the texts may go on; `code` is that verdict's code.
+    the texts may go on; `escalated` the first reason to ask a person, where nothing blocks; `code` is that verdict's code.
     """
 
     texts: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
     placeholders: tuple[Placeholder, ...] = ()
     blocked: Reason | None = None
+    escalated: Reason | None = None
     code: str = ""
 
     @property

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streamguard.cache.exact import fingerprint
-from streamguard.checks.chain import InputChain
+from streamguard.checks.chain import Chains, InputChain
 from streamguard.checks.contract import ChainResult, Subject
 from streamguard.checks.tokens import count_message_tokens
 from streamguard.clock import Clock
 from streamguard.config import Candidate
 from streamguard.errors import StreamguardError
 from streamguard.events.base import Record, unknown
-from streamguard.events.outcome import Outcome
+from streamguard.events.outcome import Outcome, Status
 from streamguard.events.reason import Reason
 from streamguard.events.request import CacheMode, Document, Message, Request
 from streamguard.events.stages import Admitted, Ask, Guarded, Reservation
@@ -77,20 +77,18 @@ class Guard:
     def __init__(
         self,
         *,
-        chain: InputChain,
+        chains: Chains[InputChain],
         prompts: PromptBook,
         default_prompt: str,
         routes: Mapping[str, Sequence[Candidate]],
-        policy_version: str,
         key: bytes,
         ending: Ending,
         clock: Clock,
     ) -> None:
-        self._chain = chain
+        self._chains = chains
         self._prompts = prompts
         self._default_prompt = default_prompt
         self._routes = {name: [(c.provider, c.model) for c in candidates] for name, candidates in routes.items()}
-        self._policy_version = policy_version
         self._key = key
         self._fingerprint_key = hmac.digest(key, b"streamguard/fingerprint", "sha256")
         self._ending = ending
@@ -121,12 +119,16 @@ class Guard:
 
     def _guard(self, event: Event[Admitted], watch: Watch) -> Step:
         request = event.record.request
-        checked = self._chain.run(_subjects(request))
+        checked = self._chains.of(request.prompt.name if request.prompt else self._default_prompt).run(
+            _subjects(request)
+        )
         if checked.blocked is Reason.INTERNAL:
             raise CheckFailed(checked.code)
         texts = _sorted(request, checked)
         if checked.blocked is not None:
             return self._refuse(event, watch, checked.blocked, checked, texts)
+        if checked.escalated is not None:
+            return self._refuse(event, watch, checked.escalated, checked, texts, "escalated")
         try:
             rendered = self._render(request, texts)
         except UnknownPrompt:
@@ -199,19 +201,25 @@ class Guard:
                 max_output_tokens=ask.max_output_tokens,
                 response_format=form,
                 actions=request.actions,
-                policy_version=self._policy_version,
+                policy_version=self._chains.stamp,
             ),
             reservation=reservation,
-            policy_version=self._policy_version,
+            policy_version=self._chains.stamp,
         )
 
     def _refuse(
-        self, event: Event[Admitted], watch: Watch, reason: Reason, checked: ChainResult, texts: _Texts
+        self,
+        event: Event[Admitted],
+        watch: Watch,
+        reason: Reason,
+        checked: ChainResult,
+        texts: _Texts,
+        status: Status = "refused",
     ) -> Step:
         entry = watch.entry(reason, check=checked.code or None)
         kept = tuple(message for message in texts.asked if message.content)
         return self._ending.early(
-            event.key, event.record, entry, "refused", reason, verdicts=checked.verdicts, messages=kept
+            event.key, event.record, entry, status, reason, verdicts=checked.verdicts, messages=kept
         )
 
 

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from streamguard.answers.actions import action_problem
 from streamguard.answers.structure import structure
-from streamguard.checks.chain import OutputChain
+from streamguard.checks.chain import Chains, OutputChain
 from streamguard.clock import Clock
 from streamguard.events.base import Record
 from streamguard.events.outcome import Outcome, Status
@@ -25,8 +25,8 @@ from streamguard.stages.watch import Watch
 class Verify:
     """The stage."""
 
-    def __init__(self, chain: OutputChain, ending: Ending, clock: Clock) -> None:
-        self._chain = chain
+    def __init__(self, chains: Chains[OutputChain], ending: Ending, clock: Clock) -> None:
+        self._chains = chains
         self._ending = ending
         self._clock = clock
 
@@ -48,7 +48,7 @@ class Verify:
         is_json = form is not None and form.type != "text"
         text = to_json(structured.value).decode() if is_json else completion.output
         ask = completion.ask
-        checked = self._chain.run(
+        checked = self._chains.of(completion.prompt.name).run(
             text,
             placeholders=completion.placeholders,
             system_text="\n".join(message.content for message in ask.messages if message.role == "system"),
@@ -59,6 +59,10 @@ class Verify:
             raise CheckFailed(checked.code)
         if checked.blocked is not None:
             return self._end(event, watch, "refused", checked.blocked, verdicts=checked.verdicts, check=checked.code)
+        if checked.escalated is not None:
+            return self._end(
+                event, watch, "escalated", checked.escalated, verdicts=checked.verdicts, check=checked.code
+            )
         value = structured.value
         if is_json and checked.text != text:  # a check took something out of it; what is left must still fit
             again = structure(checked.text, form)

@@ -6,15 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamguard.checks.chain import InputChain, OutputChain
-from streamguard.checks.contract import CheckPolicy, Subject
+from streamguard.checks.contract import Subject
 from streamguard.checks.detectors import personal_data
 from streamguard.checks.personal import RedactPersonal
 from streamguard.checks.placeholders import PlaceholderMap, put_back
+from streamguard.checks.policy import Policy
 from streamguard.checks.unicode import normalise
 
-POLICY = CheckPolicy(version="1", key=b"k")
-IN = InputChain(POLICY)
-OUT = OutputChain(POLICY)
+POLICY = Policy(version="1")
+IN = InputChain(POLICY, b"k")
+OUT = OutputChain(POLICY, b"k")
 
 DATA = st.sampled_from(
     [

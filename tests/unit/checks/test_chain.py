@@ -4,15 +4,17 @@ import hmac
 
 import pytest
 
+from streamguard.checks.bounds import BoundsRules
 from streamguard.checks.chain import CHECK_ERROR, InputChain, OutputChain
-from streamguard.checks.contract import CheckPolicy, Finding, Subject
+from streamguard.checks.contract import Finding, Subject
+from streamguard.checks.policy import InputRules, Policy
 from streamguard.checks.tokens import count_message_tokens, count_tokens
 from streamguard.events.reason import Reason
 from streamguard.events.request import Message
 
-POLICY = CheckPolicy(version="7", key=b"key", max_characters=1000)
-IN = InputChain(POLICY)
-OUT = OutputChain(POLICY)
+POLICY = Policy(version="7", input=InputRules(bounds=BoundsRules(max_characters=1000)))
+IN = InputChain(POLICY, b"key")
+OUT = OutputChain(POLICY, b"key")
 
 
 class Broken:
@@ -36,7 +38,7 @@ def test_every_check_that_ran_is_recorded_once_when_it_passes() -> None:
         "empty",
     ]
     assert {verdict.action for verdict in result.verdicts} == {"pass"}
-    assert {verdict.policy_version for verdict in result.verdicts} == {"7"}
+    assert {verdict.policy_version for verdict in result.verdicts} == {POLICY.stamp}
 
 
 def test_a_later_check_sees_what_an_earlier_one_left() -> None:
@@ -63,7 +65,7 @@ def test_a_finding_is_proved_by_a_keyed_hash_of_the_text_as_it_came() -> None:
     text = "write to a@x.org"
     verdict = next(verdict for verdict in IN.run([Subject(text)]).verdicts if verdict.action == "transform")
     assert verdict.content_hash == hmac.digest(b"key", text.encode(), "sha256").hex()[:32]
-    other = InputChain(CheckPolicy(version="7", key=b"other")).run([Subject(text)]).verdicts[0]
+    other = InputChain(POLICY, b"other").run([Subject(text)]).verdicts[0]
     assert other.content_hash != verdict.content_hash
 
 
@@ -89,12 +91,12 @@ def test_something_must_be_asked(subjects: list[Subject], blocked: Reason | None
 
 
 def test_a_check_that_raises_blocks_and_tells_nothing() -> None:
-    result = InputChain(POLICY, extra=(Broken(),)).run([Subject("my zebra a@x.org"), Subject("more")])
+    result = InputChain(POLICY, b"key", extra=(Broken(),)).run([Subject("my zebra a@x.org"), Subject("more")])
     assert (result.blocked, result.code) == (Reason.INTERNAL, CHECK_ERROR)
     assert result.texts == ("", "")
     assert result.placeholders == ()
     assert "zebra" not in repr(result)
-    answered = OutputChain(POLICY, extra=(Broken(),)).run("my zebra")
+    answered = OutputChain(POLICY, b"key", extra=(Broken(),)).run("my zebra")
     assert (answered.blocked, answered.text) == (Reason.INTERNAL, "")
 
 

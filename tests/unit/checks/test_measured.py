@@ -8,17 +8,19 @@ from typing import Any
 import orjson
 import pytest
 
+from streamguard.checks.bounds import BoundsRules
 from streamguard.checks.chain import InputChain, OutputChain
-from streamguard.checks.contract import CheckPolicy, Role, Subject
+from streamguard.checks.contract import Role, Subject
 from streamguard.checks.detectors import personal_data
 from streamguard.checks.injection import Injection
 from streamguard.checks.moderation import Moderation
 from streamguard.checks.placeholders import put_back
+from streamguard.checks.policy import InputRules, Policy
 from streamguard.checks.unicode import normalise
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 with_data = pytest.mark.skipif(not DATA.is_dir(), reason="the labelled data is not beside this checkout")
-POLICY = CheckPolicy(version="1", key=b"k", max_characters=400_000)
+POLICY = Policy(version="1", input=InputRules(bounds=BoundsRules(max_characters=400_000)))
 
 
 def read(name: str) -> Any:
@@ -37,7 +39,7 @@ def texts(name: str) -> list[str]:
 
 
 def share_blocked(name: str, role: Role) -> float:
-    check = Injection(POLICY)
+    check = Injection()
     asked = texts(name)
     return sum(check.inspect(Subject(normalise(text).text, role)).action == "block" for text in asked) / len(asked)
 
@@ -107,7 +109,7 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_quarter_megabyte_of_anything_takes_no_quadratic_time(name: str) -> None:
     """A quarter of a second on the machine it was measured on; quadratic time would be minutes."""
-    chains = InputChain(POLICY), OutputChain(POLICY)
+    chains = InputChain(POLICY, b"k"), OutputChain(POLICY, b"k")
     chains[0].run([Subject("warm: call +49 30 901820")])
     for run in (lambda: chains[0].run([Subject(HOSTILE[name])]), lambda: chains[1].run(HOSTILE[name])):
         started = time.process_time()
@@ -117,7 +119,7 @@ def test_a_quarter_megabyte_of_anything_takes_no_quadratic_time(name: str) -> No
 
 def test_an_ordinary_message_costs_no_milliseconds() -> None:
     """A fraction of one where it was measured; the bound leaves room for a slow and busy machine."""
-    chain, out = InputChain(POLICY), OutputChain(POLICY)
+    chain, out = InputChain(POLICY, b"k"), OutputChain(POLICY, b"k")
     text = "Hello, I ordered running shoes two weeks ago (order 4711-20934) and they have still not come. " * 4
     text += "Write to anna@example.com or call 212-555-0188."
     for run in (lambda: chain.run([Subject(text)]), lambda: out.run(text, system_text=text)):
@@ -131,7 +133,7 @@ def test_an_ordinary_message_costs_no_milliseconds() -> None:
 @with_data
 @pytest.mark.parametrize("name", ["deepset0", "deepset1", "notinject", "chat_benign", "jailbreaks", "pii"])
 def test_no_check_fails_on_real_texts_and_all_of_them_come_back(name: str) -> None:
-    chain, out = InputChain(POLICY), OutputChain(POLICY)
+    chain, out = InputChain(POLICY, b"k"), OutputChain(POLICY, b"k")
     for text in texts(name):
         result = chain.run([Subject(text)])
         assert result.code != "check_error"

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from streamguard.checks.chain import InputChain
-from streamguard.checks.contract import CheckPolicy, Finding, Subject
+from streamguard.checks.chain import Chains, InputChain
+from streamguard.checks.contract import Finding, Subject
+from streamguard.checks.policy import Policy
 from streamguard.clock import FakeClock
 from streamguard.config import Candidate
 from streamguard.events.outcome import Outcome
@@ -18,20 +19,19 @@ from streamguard.stages.contract import Step
 from streamguard.stages.guard import CheckFailed, Epochs, Guard
 from tests.unit.stages.examples import NOW, admitted, ended, ending, event, request
 
-POLICY = CheckPolicy(version="1", key=b"k")
+POLICY = Policy(version="1")
 ROUTES = {
     "default": (Candidate(provider="openai", model="gpt-4o"),),
     "economy": (Candidate(provider="openai", model="gpt-4o-mini"),),
 }
 
 
-def stage(chain: InputChain | None = None, key: bytes = b"key") -> Guard:
+def stage(chains: Chains[InputChain] | None = None, key: bytes = b"key") -> Guard:
     return Guard(
-        chain=chain or InputChain(POLICY),
+        chains=chains or Chains(InputChain, POLICY, b"k"),
         prompts=PromptBook.load(resource_dir("prompts")),
         default_prompt="chat",
         routes=ROUTES,
-        policy_version="1",
         key=key,
         ending=ending(),
         clock=FakeClock(NOW),
@@ -182,7 +182,7 @@ async def test_a_check_that_fails_lets_nothing_through() -> None:
         def inspect(self, subject: Subject) -> Finding:
             raise RuntimeError(subject.text)
 
-    broken = stage(InputChain(POLICY, extra=[Broken()]))
+    broken = stage(Chains(InputChain, POLICY, b"k", extra=[Broken()]))
 
     with pytest.raises(CheckFailed) as caught:
         await broken.run(event(admitted(saying("very private"))), None)

@@ -5,8 +5,9 @@ from typing import Any
 import orjson
 import pytest
 
-from streamguard.checks.chain import OutputChain
-from streamguard.checks.contract import CheckPolicy, Finding, Subject
+from streamguard.checks.chain import Chains, OutputChain
+from streamguard.checks.contract import Finding, Subject
+from streamguard.checks.policy import Policy
 from streamguard.clock import FakeClock
 from streamguard.events.outcome import Outcome, Response
 from streamguard.events.reason import Reason
@@ -17,7 +18,7 @@ from streamguard.stages.guard import CheckFailed
 from streamguard.stages.verify import Verify
 from tests.unit.stages.examples import NOW, completion, ended, ending, event, request
 
-POLICY = CheckPolicy(version="1", key=b"k")
+POLICY = Policy(version="1")
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["category"],
@@ -37,9 +38,13 @@ def asked(form: ResponseFormat | None = None) -> Ask:
     )
 
 
-async def verify(output: str | None, chain: OutputChain | None = None, **changes: Any) -> tuple[Outcome, Response]:
+async def verify(
+    output: str | None, chains: Chains[OutputChain] | None = None, **changes: Any
+) -> tuple[Outcome, Response]:
     made: Completion = completion(output, **{"ask": asked(), **changes})
-    return ended(await Verify(chain or OutputChain(POLICY), ending(), FakeClock(NOW)).run(event(made), None))
+    return ended(
+        await Verify(chains or Chains(OutputChain, POLICY, b"k"), ending(), FakeClock(NOW)).run(event(made), None)
+    )
 
 
 async def test_a_good_answer_is_given_and_signed() -> None:
@@ -148,13 +153,15 @@ async def test_a_check_that_fails_lets_nothing_through() -> None:
             raise RuntimeError(subject.text)
 
     with pytest.raises(CheckFailed):
-        await verify("It arrives tomorrow.", OutputChain(POLICY, extra=[Broken()]))
+        await verify("It arrives tomorrow.", Chains(OutputChain, POLICY, b"k", extra=[Broken()]))
 
 
 async def test_an_interrupted_run_answers_the_same() -> None:
     made = completion("It arrives tomorrow.", ask=asked())
-    first = await Verify(OutputChain(POLICY), ending(), FakeClock(NOW)).run(event(made), None)
+    first = await Verify(Chains(OutputChain, POLICY, b"k"), ending(), FakeClock(NOW)).run(event(made), None)
 
-    again = await Verify(OutputChain(POLICY), ending(), FakeClock(NOW + 99)).run(event(made), first[0].record)
+    again = await Verify(Chains(OutputChain, POLICY, b"k"), ending(), FakeClock(NOW + 99)).run(
+        event(made), first[0].record
+    )
 
     assert list(again) == list(first)
