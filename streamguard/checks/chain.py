@@ -42,7 +42,13 @@ class InputChain:
         """`key` keys the content hashes. `extra` checks run before personal data is taken out, and see it."""
         self._stamp = policy.stamp, key
         self._rules = rules = policy.of(prompt).input
-        self._checks: tuple[Check, ...] = (UnicodeTricks(), Secrets(), Injection(rules.injection), Moderation(), *extra)
+        self._checks: tuple[Check, ...] = (
+            UnicodeTricks(),
+            Secrets(),
+            Injection(rules.injection),
+            Moderation(rules.moderation),
+            *extra,
+        )
 
     def run(self, texts: Sequence[Subject]) -> ChainResult:
         """Check all texts of one request: its messages or variables, and its documents. Never raises."""
@@ -65,7 +71,7 @@ class OutputChain:
         self._stamp = policy.stamp, key
         self._rules = policy.of(prompt).output
         self._first: tuple[Check, ...] = (UnicodeTricks(), empty.EmptyAnswer())
-        self._extra = (Moderation(), *extra)
+        self._extra = (Moderation(self._rules.moderation), *extra)
 
     def run(
         self,

@@ -19,6 +19,7 @@ from streamguard.checks.bounds import BoundsRules
 from streamguard.checks.contract import Rules
 from streamguard.checks.echo import EchoRules
 from streamguard.checks.injection import InjectionRules
+from streamguard.checks.moderation_scores import ModerationRules
 from streamguard.checks.prompt_leak import PromptLeakRules
 from streamguard.errors import ConfigError
 from streamguard.resources import resource_dir
@@ -35,12 +36,14 @@ class InputRules(Rules):
 
     bounds: BoundsRules = BoundsRules()
     injection: InjectionRules = InjectionRules()
+    moderation: ModerationRules = ModerationRules()
 
 
 class OutputRules(Rules):
     """What is checked of an answer, in the order of the chain."""
 
     prompt_leak: PromptLeakRules = PromptLeakRules()
+    moderation: ModerationRules = ModerationRules()
     personal_echo: EchoRules = EchoRules()
 
 
