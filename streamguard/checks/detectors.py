@@ -1,17 +1,30 @@
-"""Finding personal data in a text: addresses, telephones, cards, accounts. Pure; says where, changes nothing.
+"""Finding personal data in a text. Pure; says where, changes nothing.
 
-Kinds: `EMAIL`, `IBAN`, `CARD`, `SSN` (of the USA), `IP`, `PHONE`. Names and street addresses are not looked for.
+Kinds with a check of their own: `EMAIL`, `PHONE`, `CARD`, `IBAN`, `SSN` (of the USA), `NATIONAL_ID` (of thirty-odd countries),
+`IP`, `MAC`, `WALLET` (crypto-currencies). By the words before them: `BIRTH_DATE`, `PASSPORT`, `DRIVER_LICENSE`. By how they are
+written alone, and so less surely: `ADDRESS`, `NAME`.
 """
 
-import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-from streamguard.checks.matching import Pattern
+from streamguard.checks import accounts, addresses, cued, names, national_ids, network, wallets
+from streamguard.checks.cards import is_card
+from streamguard.checks.cue_words import CARD, OTHER, PHONE
+from streamguard.checks.cues import cue_before
 from streamguard.checks.numbers import Numbers, TooManyNumbers
 
 MOST = 5_000
 """More data than this in one text is not a text any more."""
+
+PersonalKind = Literal[
+    "EMAIL", "PHONE", "CARD", "IBAN", "SSN", "NATIONAL_ID", "IP", "MAC", "WALLET", "BIRTH_DATE", "PASSPORT", "DRIVER_LICENSE",
+    "ADDRESS", "NAME",
+]  # fmt: skip
+CERTAIN_KINDS: frozenset[PersonalKind] = frozenset(get_args(PersonalKind)) - {"ADDRESS", "NAME"}
+"""Those with a check of their own, or announced by the words before them."""
+_NUMBER_KINDS = frozenset({"PHONE", "CARD", "SSN", "NATIONAL_ID"})
 
 
 class TooMuchFound(Exception):
@@ -27,45 +40,51 @@ class Datum:
     end: int
 
 
-# No further validation: a needless placeholder is put back again, an address let through is not.
-# Letters up to Latin Extended-B: wider classes would swallow the words of scripts that are written without spaces.
-_EMAIL = Pattern(r"[\w.%+'\x{C0}-\x{24F}-]+@(?:[\w\x{C0}-\x{24F}-]+\.)+[A-Za-z\x{C0}-\x{24F}]{2,}")
-_IPV4 = Pattern(r"(?:^|[^\w.])((?:\d{1,3}\.){3}\d{1,3})(?:$|[^\w.]|\.(?:$|\D))", group=1)
-_IPV6 = Pattern(r"(?i)(?:^|[^\w:.])((?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4})(?:$|[^\w:])", group=1)
-_IBAN_START = Pattern(r"(?i)\b[A-Z]{2}[0-9]{2}[ -]?[0-9A-Z]")
-
-_IBAN_COUNTRIES: dict[int, str] = {
-    15: "NO",
-    16: "BE",
-    18: "DK FI FO GL NL SD",
-    19: "MK SI",
-    20: "AT BA EE KZ LT LU XK",
-    21: "CH HR LI LV",
-    22: "BG BH CR DE GB GE IE ME RS VA",
-    23: "AE GI IL IQ TL",
-    24: "AD CZ ES MD PK RO SA SE SK TN VG",
-    25: "LY PT ST",
-    26: "IS TR",
-    27: "FR GR IT MC MR SM",
-    28: "AL AZ BY CY DO GT HU LB PL SV",
-    29: "BR EG PS QA UA",
-    30: "JO KW MU",
-    31: "MT SC",
-    32: "LC",
-}
-_IBAN_LENGTHS = {country: length for length, countries in _IBAN_COUNTRIES.items() for country in countries.split()}
-
-
-def personal_data(text: str) -> list[Datum]:
-    """All personal data of `text`, in order, without overlaps. Raises `TooMuchFound`."""
+def personal_data(text: str, kinds: Set[str] = CERTAIN_KINDS) -> list[Datum]:
+    """All personal data of `text` of these kinds, in order, without overlaps. Raises `TooMuchFound`."""
     found: list[Datum] = []
-    if "@" in text:
-        found += _bounded(Datum("EMAIL", *span) for span in _EMAIL.spans(text))
+    if "@" in text and "EMAIL" in kinds:
+        found += _bounded(_of("EMAIL", network.emails(text)))
     if any(digit in text for digit in "0123456789"):
-        found += _bounded(_accounts(text))
-        found += _bounded(_addresses(text))
-        found += _bounded(Datum(kind, start, end) for kind, start, end in Numbers(text).found())
+        for kind, find in _WITH_DIGITS:
+            if kind in kinds:
+                found += _bounded(_of(kind, find(text)))
+        if kinds & _NUMBER_KINDS:
+            found += _bounded(Datum(kind, start, end) for kind, start, end in Numbers(text).found() if kind in kinds)
+        if "ADDRESS" in kinds:
+            found += _bounded(_of("ADDRESS", addresses.addresses(text)))
+    if "NAME" in kinds:
+        found += _bounded(_of("NAME", names.names(text)))
     return _without_overlaps(found) if len(found) > 1 else found
+
+
+def _national(text: str) -> Iterator[tuple[int, int]]:
+    for start, end in national_ids.written(text):
+        cue = cue_before(text, start)
+        # Mere digits that a word calls something else, or that are a card's, are left to those who look for that.
+        if text[start:end].isdigit() and (cue in _ELSE or is_card(text[start:end], text[start:end])):
+            continue
+        if national_ids.form_of(text[start:end], cue) is not None:
+            yield start, end
+
+
+_ELSE = frozenset({PHONE, CARD, OTHER})
+
+
+_WITH_DIGITS: tuple[tuple[str, Callable[[str], Iterable[tuple[int, int]]]], ...] = (
+    ("IBAN", accounts.accounts),
+    ("WALLET", wallets.wallets),
+    ("IP", network.ip_addresses),
+    ("MAC", network.mac_addresses),
+    ("BIRTH_DATE", cued.birth_dates),
+    ("PASSPORT", cued.passports),
+    ("DRIVER_LICENSE", cued.driver_licenses),
+    ("NATIONAL_ID", _national),
+)
+
+
+def _of(kind: str, spans: Iterable[tuple[int, int]]) -> Iterator[Datum]:
+    return (Datum(kind, start, end) for start, end in spans)
 
 
 def _bounded(data: Iterator[Datum]) -> Iterator[Datum]:
@@ -90,54 +109,3 @@ def _without_overlaps(found: list[Datum]) -> list[Datum]:
         kind = datum.kind if rank < before_rank else before.kind
         kept[-1] = min(rank, before_rank), Datum(kind, before.start, max(before.end, datum.end))
     return [datum for _, datum in kept]
-
-
-def _accounts(text: str) -> Iterator[Datum]:
-    for start, _ in _IBAN_START.spans(text):
-        length = _IBAN_LENGTHS.get(text[start : start + 2].upper())
-        if length is None:
-            continue
-        end = _end_of(text, start, length)
-        if end is not None and _is_iban(text[start:end]):
-            yield Datum("IBAN", start, end)
-
-
-def _end_of(text: str, start: int, length: int) -> int | None:
-    """Where `length` letters and digits from `start` end, with single spaces and hyphens between them allowed."""
-    seen, position, separated = 0, start, False
-    while position < len(text) and seen < length:
-        character = text[position]
-        if character.isascii() and character.isalnum():
-            seen, separated = seen + 1, False
-        elif character in " -" and not separated:
-            separated = True
-        else:
-            return None
-        position += 1
-    complete = seen == length and (position == len(text) or not text[position].isalnum())
-    return position if complete else None
-
-
-def _is_iban(written: str) -> bool:
-    compact = "".join(character for character in written.upper() if character.isalnum())
-    return int("".join(str(int(character, 36)) for character in compact[4:] + compact[:4])) % 97 == 1
-
-
-def _addresses(text: str) -> Iterator[Datum]:
-    if "." in text:
-        for start, end in _IPV4.spans(text):
-            if _is_address(text[start:end]):
-                yield Datum("IP", start, end)
-    if text.count(":") > 1:
-        for start, end in _IPV6.spans(text):
-            if end - start >= 6 and _is_address(text[start:end]):
-                yield Datum("IP", start, end)
-
-
-def _is_address(written: str) -> bool:
-    try:
-        address = ipaddress.ip_address(written)
-    except ValueError:
-        return False
-    # The machine itself and "anywhere" are nobody's address.
-    return not (address.is_loopback or address.is_unspecified)

@@ -1,48 +1,41 @@
-"""Runs of digits: which of them are cards, social security numbers or telephones."""
+"""Runs of digits: which of them are cards, social security numbers, national ids or telephones."""
 
 import re
 from collections.abc import Iterator
 
-import phonenumbers
+from streamguard.checks.cards import is_card
+from streamguard.checks.cue_words import ANY_ID, CARD, OTHER, PHONE, SSN
+from streamguard.checks.cues import cue_before, labelled_after
+from streamguard.checks.national_ids import FORMS, fits
+from streamguard.checks.phones import is_international, is_national, is_service, without_extension
 
-from streamguard.checks.matching import Pattern
-
-_RUN = Pattern(
-    r"(?:^|[^\w+.,]|[^\d][.,])(\+?[(]?[0-9](?:[ \t().\-/]{0,3}[0-9]){6,}(?: ?(?:x|ext\.? ?)[0-9]{1,6})?)", group=1
+_SEPARATORS = r" \t().\-/\u00a0\u2010-\u2013"
+# The standard library's own engine on the whole text: one class repeated, so every character is read at most seven times over.
+_RUN = re.compile(rf"[0-9][0-9{_SEPARATORS}]{{6,}}")
+_PART = re.compile(rf"[0-9](?:[{_SEPARATORS}]{{0,3}}[0-9])*")
+_CHUNK = re.compile(r"[+(]{0,2}[0-9](?:[0-9().\-/\u2010-\u2013]*[0-9])?\)?")
+_EXTENSION = re.compile(r"(?i) ?(?:x|(?:ext|extension|durchwahl|poste)\.? ?)[0-9]{1,6}(?![0-9])")
+_SSN_FORM = re.compile(r"(\d{3})([-. ]?)(\d{2})\2(\d{4})")
+_DATE = re.compile(r"(?:19|20)\d{2}[-./ ]\d{1,2}[-./ ]\d{1,2}\b|\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d{2}\b")
+_STREET_AFTER = re.compile(
+    r"[ \t](?:[^\W\d_][\w'’.-]*[ \t]){1,4}(?:St|Street|Rd|Road|Ave|Avenue|Blvd|Lane|Ln|Drive|Dr|Way|Court|Ct|Place|Pl"
+    r"|Apt|Suite)\b"
 )
-_CHUNK = re.compile(r"[+(]*[0-9][0-9().\-/]*(?: ?(?:x|ext\.? ?)[0-9]{1,6})?")
-_DIGITS = re.compile(r"[^0-9]")
+_STREET_REACH = 64
 
-_CARD_PREFIX = re.compile(r"(?:3(?:0|[4-9])|4|5|6|2[2-7]|1800|2131)")
-_CARD_FORM = re.compile(r"\d{12,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{4,5}")
-_SSN_FORM = re.compile(r"(\d{3})-(\d{2})-(\d{4})")
+_ONE_DATE = re.compile(r"(?:(?:19|20)\d\d([-./])\d\d?\1\d\d?|\d\d?([-./])\d\d?\2(?:19|20)\d\d)\D*")
 
-_CUE = re.compile(
-    r"\b(?:(?:tele)?phones?|tel|call(?: \w+)?|mobile|cell|fax|whatsapp|sms|text me|dial|reach me|desk|office"
-    r"|telefon\w*|handy\w*|mobil|rufnummer|anrufen|appelez|portable|movil|móvil|teléfono|téléphone|llámame)\b",
-    re.IGNORECASE,
-)
-_OTHER = re.compile(
-    r"\b(?:order|ticket|invoice|case|ref|reference|account|customer|item|article|id|tracking|bestell\w*|auftrag\w*|kunden\w*"
-    r"|rechnung\w*|commande|facture|pedido|factura)\b",
-    re.IGNORECASE,
-)
-"""A word that makes the number after it something else, wherever a telephone was mentioned before."""
-_CUE_REACH = 32
-"""How many characters before a number a word may stand that makes it a telephone's."""
-_NORTH_AMERICAN = re.compile(r"(?:1[-. ])?(?:[2-9]\d{2}[-. ]{1,2}|\([2-9]\d{2}\)[-. ]{0,2})\d{3}[-. ]\d{4}")
-_EXTENSION = re.compile(r" ?(?:x|ext\.? ?)[0-9]{1,6}$")
-_TOLL_FREE = re.compile(r"(?:\+?1[-. ]?)?\(?8(?:00|33|44|55|66|77|88)\)?[-. ]")
-_DATE = re.compile(r"(?:19|20)\d{2}[-./]\d{1,2}[-./]\d{1,2}\b|\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d{2}\b")
-_REGIONS = ("GB", "DE", "FR", "IT", "AT", "CH", "NL", "ES", "AU", "SE")
-
-_LOOKED_UP = 200
-"""So many numbers of one text are looked up in the numbering plans; after that each that would be counts as a telephone's."""
-_TRIED = 15_000
+_FEWEST_DIGITS = 7
+_TRIED = 10_000
 """So many pieces of digits are tried at all: several thousand numbers in a row are no text any more."""
-_LONGEST = 19
+_MOST_DIGITS = 19
 _LONGEST_RUN = 10_000
 """Characters of digits and separators without anything else between them."""
+
+LONGEST = 96
+"""Characters of the longest number: nineteen digits with up to three separators between them, brackets, an extension."""
+LOOKAHEAD = LONGEST + _STREET_REACH
+"""How many characters after a number have a say in it."""
 
 
 class TooManyNumbers(Exception):
@@ -54,99 +47,98 @@ class Numbers:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._look_ups = _LOOKED_UP
         self._tries = _TRIED
 
     def found(self) -> Iterator[tuple[str, int, int]]:
-        """`(kind, start, end)` of cards, social security numbers and telephones, in order. Raises `TooManyNumbers`."""
-        for start, end in _RUN.spans(self._text):
-            if end - start > _LONGEST_RUN:
+        """`(kind, start, end)` of cards, social security numbers, ids and telephones, in order. Raises `TooManyNumbers`."""
+        for run in _RUN.finditer(self._text):
+            if run.end() - run.start() > _LONGEST_RUN:
                 raise TooManyNumbers
-            yield from self._within(start, end)
+            if _ONE_DATE.fullmatch(run.group()):
+                continue
+            for part in _PART.finditer(self._text, *run.span()):
+                if part.end() - part.start() >= _FEWEST_DIGITS:
+                    yield from self._within(*part.span())
 
     def _within(self, start: int, end: int) -> Iterator[tuple[str, int, int]]:
         """Numbers that follow each other run together: the longest piece that is something is taken, from the left."""
-        chunks = [match.span() for match in _CHUNK.finditer(self._text, start, end)]
-        if end < len(self._text) and self._text[end].isalnum():
+        text = self._text
+        while start and text[start - 1] in "+(" and start > end - _LONGEST_RUN:
+            start -= 1
+        if _joined_before(text, start):
+            return
+        chunks = [match.span() for match in _CHUNK.finditer(text, start, end)]
+        if match := _EXTENSION.match(text, end):
+            chunks[-1] = chunks[-1][0], match.end()
+        elif _is_letter(text[end : end + 1]):
             chunks.pop()  # the last one is the beginning of a word
-        digits = [sum(map(str.isdigit, self._text[first:last])) for first, last in chunks]
+        digits = [sum(map(str.isdigit, text[first:last])) for first, last in chunks]
         first = 0
         while first < len(chunks):
             last, total = first, digits[first]
-            while last + 1 < len(chunks) and total + digits[last + 1] <= _LONGEST:
+            while last + 1 < len(chunks) and total + digits[last + 1] <= _MOST_DIGITS:
                 last += 1
                 total += digits[last]
-            while last >= first:
+            # What the words before say is asked once for all pieces that begin here, and only if one may be long enough.
+            cue = cue_before(self._text, chunks[first][0]) if total >= _FEWEST_DIGITS else None
+            while last >= first and total >= _FEWEST_DIGITS:
                 piece = chunks[first][0], chunks[last][1]
-                if (kind := self._kind(*piece)) is not None:
+                if (kind := self._kind(*piece, cue)) is not None:
                     yield kind, *piece
                     first = last
                     break
+                total -= digits[last]
                 last -= 1
             first += 1
 
-    def _kind(self, start: int, end: int) -> str | None:
+    def _kind(self, start: int, end: int, cue: str | None) -> str | None:
         self._tries -= 1
         if self._tries < 0:
             raise TooManyNumbers
-        written = _EXTENSION.sub("", self._text[start:end])
-        digits = _DIGITS.sub("", written)
-        if not 7 <= len(digits) <= _LONGEST:
+        written = without_extension(self._text[start:end])
+        digits = "".join(filter(str.isdigit, written))
+        if not _FEWEST_DIGITS <= len(digits) <= _MOST_DIGITS:
             return None
-        if len(digits) >= 12 and _is_card(written, digits):
+        if len(digits) >= 12 and is_card(written, digits, announced=cue == CARD, otherwise=cue == OTHER):
             return "CARD"
-        if (match := _SSN_FORM.fullmatch(written)) and _is_ssn(*match.groups()):
+        if len(digits) == 9 and _is_ssn(written, announced=cue == SSN):
             return "SSN"
-        if len(digits) <= 15 and not _DATE.match(written) and not _TOLL_FREE.match(written):
-            return "PHONE" if self._is_phone(written, digits, start) else None
-        return None
+        if cue is not None and (cue == ANY_ID or cue in FORMS) and not written.startswith("+"):
+            return "NATIONAL_ID" if fits(digits, cue) is not None else None
+        if len(digits) > 15 or _DATE.match(written) or is_service(written):
+            return None
+        return "PHONE" if self._is_phone(written, digits, start, end, cue) else None
 
-    def _is_phone(self, written: str, digits: str, start: int) -> bool:
-        if self._announced(start) or _NORTH_AMERICAN.fullmatch(written):
-            return True
-        international = written.startswith("+") or (digits.startswith("00") and len(digits) >= 11)
-        national = 9 <= len(digits) <= 12 and written.startswith(("0", "(0"))
-        if not international and not national:
+    def _is_phone(self, written: str, digits: str, start: int, end: int, cue: str | None) -> bool:
+        # A word that calls it something else is believed, unless it begins with the sign that only telephones have.
+        if cue in (OTHER, CARD, SSN) and not written.startswith(("+", "(+")):
             return False
-        self._look_ups -= 1
-        if self._look_ups < 0:
+        if is_international(written, digits):
             return True
-        if international:
-            return _possible("+" + digits.removeprefix("00"))
-        return any(_valid(digits, region) for region in _REGIONS)
-
-    def _announced(self, start: int) -> bool:
-        before = self._text[max(0, start - _CUE_REACH) : start]
-        cue = _CUE.search(before)
-        return cue is not None and _OTHER.search(before, cue.start()) is None
+        if cue == PHONE or labelled_after(self._text, end):
+            return _STREET_AFTER.match(self._text, end, end + _STREET_REACH) is None
+        return is_national(written, digits)
 
 
-def _is_card(written: str, digits: str) -> bool:
-    return bool(_CARD_FORM.fullmatch(written) and _CARD_PREFIX.match(digits)) and luhn(digits)
+def _joined_before(text: str, start: int) -> bool:
+    """Whether the digits at `start` are the rest of a word, or of a number with a point or comma in it."""
+    before = text[start - 1 : start]
+    if before and before in ".,":
+        return text[start - 2 : start - 1].isdigit()
+    return before in ("_", "+") or _is_letter(before) or before.isdigit()
 
 
-def luhn(digits: str) -> bool:
-    """Whether the check digit at the end of `digits` is right."""
-    total = 0
-    for position, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + position % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
+def _is_letter(character: str) -> bool:
+    """Of a script that puts gaps between words: in the others a number stands directly beside a word."""
+    return character.isalpha() and character.lower() != character.upper()
 
 
-def _is_ssn(area: str, group: str, serial: str) -> bool:
-    return area not in ("000", "666") and area[0] != "9" and group != "00" and serial != "0000"
-
-
-def _possible(international: str) -> bool:
-    try:
-        return phonenumbers.is_possible_number(phonenumbers.parse(international, None))
-    except phonenumbers.NumberParseException:
+def _is_ssn(written: str, *, announced: bool) -> bool:
+    """A social security number, or the number that the tax office gives those without one (ITIN: 9xx, certain groups)."""
+    match = _SSN_FORM.fullmatch(written)
+    if match is None or (match[2] != "-" and not announced):
         return False
-
-
-def _valid(digits: str, region: str) -> bool:
-    try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(digits, region))
-    except phonenumbers.NumberParseException:
-        return False
+    area, group, serial = match[1], match[3], match[4]
+    if area[0] == "9":
+        return 50 <= int(group) <= 65 or 70 <= int(group) <= 88 or int(group) in (90, 91, 92, 94, 95, 96, 97, 98, 99)
+    return area not in ("000", "666") and group != "00" and serial != "0000"

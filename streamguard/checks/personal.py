@@ -1,9 +1,21 @@
-"""Personal data in what is asked: replaced by placeholders, so that no model, log or cache sees it."""
+"""Personal data in what is asked: replaced by placeholders, so that no model, log or cache sees it.
 
+Catches data whose form can be checked (e-mail, telephones of all countries, cards, IBANs, social security and national ids, IP
+and hardware addresses, crypto wallets), those that the words before them announce (dates of birth, passports, driver's licences),
+street addresses, and, where switched on, names.
+Misses telephones in a country's own spelling that nothing announces, numbers with a mistyped check digit, data spelled out in
+words, and, of names and street addresses, all that no strong sign gives away.
+Costs MEASURED µs on a clean text of 2 KB, MEASURED with nine data in it.
+"""
+
+from collections.abc import Mapping
 from itertools import islice
+from typing import ClassVar
 
-from streamguard.checks.contract import PASS, Finding, Subject
-from streamguard.checks.detectors import MOST, Datum, TooMuchFound, personal_data
+from pydantic import Field
+
+from streamguard.checks.contract import PASS, Finding, Rules, Subject
+from streamguard.checks.detectors import CERTAIN_KINDS, MOST, Datum, PersonalKind, TooMuchFound, personal_data
 from streamguard.checks.matching import Pattern
 from streamguard.checks.placeholders import LITERAL, LOOKALIKE, PlaceholderMap
 from streamguard.checks.splicing import spliced
@@ -15,28 +27,65 @@ _LISTED = 64
 _ROUNDS = 4
 
 
+class PersonalRules(Rules):
+    """Which personal data is replaced."""
+
+    kinds: frozenset[PersonalKind] = Field(
+        default=CERTAIN_KINDS, description="The kinds that are replaced, besides names and street addresses."
+    )
+    addresses: bool = Field(default=True, description="Whether street addresses are replaced too.")
+    names: bool = Field(default=False, description="Whether people's names are replaced too.")
+
+    def looked_for(self) -> frozenset[PersonalKind]:
+        """All kinds that are replaced, the two switches included."""
+        switched: set[PersonalKind] = set()
+        if self.addresses:
+            switched.add("ADDRESS")
+        if self.names:
+            switched.add("NAME")
+        return self.kinds | switched
+
+
+_DEFAULT = PersonalRules()
+
+
 class RedactPersonal:
     """Puts placeholders for personal data. Made anew for each request: equal values share a token over all its texts."""
 
     name = "personal"
+    codes: ClassVar[Mapping[str, str]] = {
+        "personal_data": (
+            "Personal data was replaced by placeholders before the text went on; they are put back into the answer. Nothing to"
+            " do. Which kinds are replaced is set by the policy (`input.personal`)."
+        ),
+        "placeholder_lookalike": (
+            "The text held something that looks like one of our placeholders; it got one itself, so that it cannot name another"
+            " person's data. Nothing to do."
+        ),
+        "too_much_personal": (
+            f"The text holds more than {MOST} personal data, or more numbers than can be looked at: it is refused as too long."
+            " Send lists and tables in parts."
+        ),
+    }
 
-    def __init__(self, found: PlaceholderMap) -> None:
+    def __init__(self, found: PlaceholderMap, rules: PersonalRules = _DEFAULT) -> None:
         self._found = found
+        self._kinds = rules.looked_for()
 
     def inspect(self, subject: Subject) -> Finding:
         text = subject.text
         try:
-            data = _with_literals(text, personal_data(text))
+            data = _with_literals(text, personal_data(text, self._kinds))
+            if not data:
+                return PASS
+            redacted = self._replaced(text, data)
+            # What stood directly beside a datum may be seen as one only now.
+            for _ in range(_ROUNDS):
+                if not (beside := personal_data(redacted, self._kinds)):
+                    break
+                redacted = self._replaced(redacted, beside)
         except TooMuchFound:
             return Finding(action="block", code="too_much_personal", reason=Reason.INPUT_TOO_LONG, text="")
-        if not data:
-            return PASS
-        redacted = self._replaced(text, data)
-        # What stood directly beside a datum may be seen as one only now.
-        for _ in range(_ROUNDS):
-            if not (beside := personal_data(redacted)):
-                break
-            redacted = self._replaced(redacted, beside)
         return Finding(
             action="transform",
             code="personal_data" if any(datum.kind != LITERAL for datum in data) else "placeholder_lookalike",

@@ -10,17 +10,36 @@ from streamguard.events.stages import Placeholder
 LITERAL = "LITERAL"
 """The kind of a user's own text that looks like a placeholder: it gets one itself, so it can never name another."""
 
-KINDS = ("EMAIL", "PHONE", "CARD", "IBAN", "SSN", "IP", "ENCODED", LITERAL)
+KINDS = (
+    "EMAIL",
+    "PHONE",
+    "CARD",
+    "IBAN",
+    "SSN",
+    "NATIONAL_ID",
+    "IP",
+    "MAC",
+    "WALLET",
+    "BIRTH_DATE",
+    "PASSPORT",
+    "DRIVER_LICENSE",
+    "ADDRESS",
+    "NAME",
+    "ENCODED",
+    LITERAL,
+)
 
 _TOKEN = re.compile(rf"\[(?:{'|'.join(KINDS)})_[1-9][0-9]{{0,5}}\]")
 # Wider than a token: a model may well write `[email 1]` as `[EMAIL_1]` when it repeats it.
-LOOKALIKE = rf"(?i)[\[［]\s?(?:{'|'.join(KINDS)})[\s_-]{{0,3}}\d{{1,9}}\s?[\]］]"
+_ANY_GAP = "|".join(KINDS).replace("_", r"[\s_-]{0,3}")
+LOOKALIKE = rf"(?i)[\[［]\s?(?:{_ANY_GAP})[\s_-]{{0,3}}\d{{1,9}}\s?[\]］]"
 
 
 class PlaceholderMap:
     """The placeholders of one request, over all its texts.
 
-    A value has one token wherever it stands; tokens are numbered a kind, in the order of first appearance.
+    A value has one token wherever it stands; tokens are numbered a kind, in the order of first appearance. A value is what is
+    written: `Ann@x.org` and `ann@x.org` get two tokens, since putting one back must give what stood there.
     """
 
     def __init__(self) -> None:
