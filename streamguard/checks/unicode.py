@@ -19,7 +19,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from pydantic import Field
 
@@ -45,16 +45,16 @@ _FLAG_TAGS = "|".join("".join(chr(0xE0000 + ord(letter)) for letter in flag) for
 _MARK = r"\u0300-\u034e\u0350-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 
 _TRICKS: tuple[tuple[str, str], ...] = (
-    ("bidi", r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"),
+    ("bidi", r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+"),
     ("flag", rf"\U0001f3f4(?:{_FLAG_TAGS})\U000e007f"),
-    ("tags", r"[\U000e0000-\U000e007f]"),
-    ("selectors", _SELECTOR),
-    ("control", r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]"),
+    ("tags", r"[\U000e0000-\U000e007f]+"),
+    ("selectors", f"(?:{_SELECTOR})+"),
+    ("control", r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]+"),
     (
         "invisible",
-        r"[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
+        r"(?:[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
         rf"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a]|{_JOINER}|{_SPACE}"
-        r"|(?<![\u1800-\u18af])[\u180b-\u180f]",
+        r"|(?<![\u1800-\u18af])[\u180b-\u180f])+",
     ),
     ("marks", f"(?<=[{_MARK}]{{4}})[{_MARK}]+"),
     (
@@ -64,7 +64,7 @@ _TRICKS: tuple[tuple[str, str], ...] = (
         # single ones are signs: blood groups, a car park
         r"|[\U0001f150-\U0001f169\U0001f170-\U0001f189]{3,}",
     ),
-    ("surrogate", r"[\ud800-\udfff]"),
+    ("surrogate", r"[\ud800-\udfff]+"),
 )
 # One class that holds every character of the expressions above: far quicker to look for than they are.
 _SUSPECT = re.compile(
@@ -101,7 +101,9 @@ word: both are counted under their kind."""
 _HIDDEN = 0.9
 _STRONGEST = 8
 """More of one kind add nothing."""
-_OVERRIDES = "\u202d\u202e"
+_OVERRIDE = re.compile("[\u202d\u202e]")
+_COUNTED = 1_000
+"""Words of mixed alphabets that are counted: thousands of them say no more."""
 _LISTED = 64
 """As many tricks are listed with their places; a text made of nothing else needs no longer list."""
 
@@ -134,7 +136,7 @@ def normalise(text: str) -> Normalised:
     if _PLAIN.match(text):
         return Normalised(text)
     tally = _Tally()
-    for start, end in _disguised_words(text):
+    for start, end in islice(_disguised_words(text), _COUNTED):
         tally.add("confusable", "confusable", start, end)
     if not _SUSPECT.search(text):
         plain = _composed(text)
@@ -161,8 +163,9 @@ class _Tally:
         self._unseen: list[str] = []
 
     def add(self, kind: str, weighed: str, start: int, end: int, unseen: str = "") -> None:
-        self._counts[kind] = self._counts.get(kind, 0) + 1
-        self._weighed[weighed] = self._weighed.get(weighed, 0) + 1
+        many = 1 if kind in _WHOLE else end - start
+        self._counts[kind] = self._counts.get(kind, 0) + many
+        self._weighed[weighed] = self._weighed.get(weighed, 0) + many
         if len(self.spans) < _LISTED:
             self.spans.append(Span(kind=kind, start=start, end=end))
         if unseen:
@@ -177,6 +180,8 @@ class _Tally:
         return Tricks(self._counts, hidden, round(max(score, _HIDDEN) if hidden else score, 4))
 
 
+_WHOLE = frozenset({"disguise", "marks", "confusable"})
+"""Counted by passages; the others by characters."""
 _UNSEEN = frozenset({"tags", "selectors", "invisible"})
 
 
@@ -186,14 +191,14 @@ def _round(text: str, tally: _Tally) -> str:
         if kind == "flag":
             return match.group()
         weighed = kind
-        if kind == "bidi" and match.group() in _OVERRIDES:
+        if kind == "bidi" and _OVERRIDE.search(match.group()):
             weighed = "override"
-        elif kind == "invisible" and _within_word(text, start):
+        elif kind == "invisible" and _within_word(text, start, end):
             weighed = "split"
         tally.add(kind, weighed, start, end, match.group() if kind in _UNSEEN else "")
         if kind == "disguise":
             return unicodedata.normalize("NFKC", match.group().translate(LETTERS)).replace("\u2044", "/")
-        return "\ufffd" if kind == "surrogate" else ""
+        return "\ufffd" * (end - start) if kind == "surrogate" else ""
 
     return _composed(_TRICK.sub(plainly, text))
 
@@ -205,11 +210,11 @@ def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _within_word(text: str, place: int) -> bool:
+def _within_word(text: str, start: int, end: int) -> bool:
     """Whether ASCII letters stand on both sides. A soft hyphen does so in every book."""
-    if place == 0 or place + 1 >= len(text) or text[place] == "\u00ad":
+    if start == 0 or end == len(text) or text[start] == "\u00ad":
         return False
-    before, after = text[place - 1], text[place + 1]
+    before, after = text[start - 1], text[end]
     return before.isascii() and before.isalpha() and after.isascii() and after.isalpha()
 
 

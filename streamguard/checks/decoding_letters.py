@@ -1,0 +1,177 @@
+"""Words drawn apart or drawn with other signs: spaced letters, leetspeak, emoji that are letters, turned letters."""
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from streamguard.checks.confusables import LETTERS
+from streamguard.checks.matching import Pattern
+from streamguard.checks.passages import Passage, TooMuch, reads
+from streamguard.checks.vocabulary import ENGLISH, KNOWN, ORDERS
+
+_MOST = 1_000
+"""Spaced letters of one passage that are put together: finding the words among them takes a dozen steps a letter."""
+_SPACED = Pattern(r"(?:^|[^A-Za-z0-9])([A-Za-z0-9@$](?:[^A-Za-z0-9]{1,4}[A-Za-z0-9@$]){4,})(?:$|[^A-Za-z0-9])", group=1)
+_APART = re.compile(r"[^A-Za-z0-9@$]+")
+_LONGEST = max(map(len, KNOWN))
+
+_LEET_TOKEN = re.compile(r"[A-Za-z0-9@$!|+]*[A-Za-z][A-Za-z0-9@$!|+]*")
+_LEET_SIGN = re.compile(r"[0-9@$!|+]")
+_LEET = (str.maketrans("0123456789@$!|+", "oizeasgtbgasilt"), str.maketrans("0123456789@$!|+", "olzeasgtbgasiit"))
+_SENTENCE = re.compile(r"[.?]\s|\n")
+_REACH = 400
+_LONG = 8_000
+"""Characters of one passage in leetspeak."""
+_CANDIDATES = 10_000
+"""Words with signs in them, and lines with turned letters, of one text that are tried."""
+
+_EMOJI = "\U0001f150-\U0001f169\U0001f170-\U0001f189\U0001f1e6-\U0001f1ff"
+_ANY_EMOJI = re.compile(f"[{_EMOJI}]")
+_EMOJI_LETTERS = Pattern(rf"[{_EMOJI}](?:[^{_EMOJI}A-Za-z0-9]{{0,4}}[{_EMOJI}]){{4,}}")
+
+_TURNED = dict(zip("ɐqɔpǝɟƃɓɥᴉıɾʞlɯuodbɹsʇnʌʍxʎzʃ", "abcdefgghiijklmnopqrstuvwxyzl", strict=True))
+_SURELY_TURNED = re.compile("[ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ]")
+_FEW_TURNED = 5
+
+
+def spaced(text: str) -> Iterator[Passage]:
+    """Letters with signs between them: `i g n o r e`, `i.g.n.o.r.e`, `i-g-n-o-r-e`."""
+    left = 4 * _MOST
+    for start, end in _SPACED.spans(text):
+        for place in range(start, end, 4 * _MOST):
+            if left <= 0:
+                raise TooMuch
+            piece = text[place : min(end, place + 4 * _MOST)]
+            said = _put_together(piece)
+            left -= len(piece)
+            if said is not None:
+                yield Passage("spaced", place, place + len(piece), said)
+
+
+def _put_together(piece: str) -> str | None:
+    """The words of spaced letters: as wider gaps part them, or else as known words do; None when they are none."""
+    gaps = _APART.findall(piece)
+    letters = [letter for letter in _APART.split(piece) if letter]
+    if sum(letter.isalpha() for letter in letters) < 0.6 * len(letters):
+        return None
+    narrow = min(map(len, gaps), default=1)
+    if any(len(gap) > narrow for gap in gaps):
+        parted = "".join(
+            letter + (" " if len(gap) > narrow else "") for letter, gap in zip(letters, [*gaps, ""], strict=False)
+        )
+        for said in _plainly(parted):
+            if reads(said):
+                return said
+    for said in _plainly("".join(letters)):
+        words = _segmented(said.lower()[:_MOST])
+        held = sum(len(word) for word in words if word in KNOWN and len(word) >= 3)
+        if held >= 0.6 * len(said[:_MOST]) and (any(word in ORDERS for word in words) or held >= 8):
+            return " ".join(words)
+    return None
+
+
+def _plainly(text: str) -> tuple[str, ...]:
+    """`text` as it is when it has no sign for a letter, else its two readings."""
+    return tuple(text.translate(table) for table in _LEET) if _LEET_SIGN.search(text) else (text,)
+
+
+def _segmented(letters: str) -> list[str]:
+    """`letters` parted into known words, the longest first to count; what lies between them stays together."""
+    best: list[int] = [0]
+    lengths: list[int] = [0]
+    for end in range(1, len(letters) + 1):
+        score, length = best[end - 1] - 1, 0
+        for size in range(1, min(_LONGEST, end) + 1):
+            if letters[end - size : end] in KNOWN and best[end - size] + size * size >= score:
+                score, length = best[end - size] + size * size, size
+        best.append(score)
+        lengths.append(length)
+    words: list[str] = []
+    end, unknown = len(letters), ""
+    while end > 0:
+        size = lengths[end]
+        if size:
+            words += (unknown, letters[end - size : end]) if unknown else (letters[end - size : end],)
+            unknown = ""
+        else:
+            unknown = letters[end - 1] + unknown
+        end -= size or 1
+    return [*([unknown] if unknown else ()), *reversed(words)]
+
+
+def leet(text: str) -> Iterator[Passage]:
+    """Sentences in which digits and signs stand for letters: `1gn0r3 pr3v10us`."""
+    reached = 0
+    hits: list[tuple[int, int, str]] = []
+    known: dict[str, str | None] = {}
+    for match in _LEET_TOKEN.finditer(text):
+        token = match.group()
+        if token.isalpha():
+            continue
+        if token not in known:
+            if len(known) == _CANDIDATES:
+                raise TooMuch
+            known[token] = _leet_word(token)
+        if word := known[token]:
+            hits.append((*match.span(), word))
+    for place, (start, end, word) in enumerate(hits):
+        beside = place + 1 < len(hits) and hits[place + 1][0] - end < _REACH // 2
+        if start < reached or not (beside or (word in ORDERS and len(word) >= 6)):
+            continue
+        since = max(reached, start - _REACH)
+        first = max((match.end() for match in _SENTENCE.finditer(text, since, start)), default=since)
+        last = end
+        for other in islice(hits, place + 1, None):
+            if other[0] - last >= _REACH // 2 or last - first > _LONG:
+                break
+            last = other[1]
+        stop = _SENTENCE.search(text, last, min(len(text), last + _REACH))
+        reached = stop.start() if stop else min(len(text), last + _REACH)
+        yield Passage("leet", first, reached, _LEET_TOKEN.sub(_leet_written, text[first:reached]))
+
+
+def _leet_word(token: str) -> str | None:
+    """The known English word of three letters or more that `token` stands for."""
+    token = token.strip("!|+").lower()
+    if not 3 <= len(token) <= 20 or not _LEET_SIGN.search(token):
+        return None
+    return next((word for table in _LEET if (word := token.translate(table)) in ENGLISH), None)
+
+
+def _leet_written(match: re.Match[str]) -> str:
+    token = match.group()
+    if not _LEET_SIGN.search(token) or len(token) > 40:
+        return token
+    word = _leet_word(token)
+    if word is not None:
+        return word
+    digits = sum(character.isdigit() for character in token)
+    return token.lower().translate(_LEET[0]) if digits <= len(token) / 2 else token
+
+
+def emoji(text: str) -> Iterator[Passage]:
+    """Letters of flags and of black boxes that spell words. Flags in a row spell none."""
+    if text.isascii() or not _ANY_EMOJI.search(text):
+        return
+    for start, end in _EMOJI_LETTERS.spans(text):
+        piece = text[start:end].replace("\ufe0f", "").translate(LETTERS)
+        said = _put_together(piece) if _APART.search(piece) else None
+        if said is None and reads(plain := " ".join(_segmented("".join(_APART.split(piece))[:_MOST]))):
+            said = plain
+        if said is not None:
+            yield Passage("emoji", start, end, said)
+
+
+def turned(text: str) -> Iterator[Passage]:
+    """Lines written upside down, and so from right to left."""
+    if text.isascii() or len(_SURELY_TURNED.findall(text)) < _FEW_TURNED:
+        return
+    start = 0
+    for count, line in enumerate(text.split("\n")):
+        if count == _CANDIDATES:
+            raise TooMuch
+        if len(_SURELY_TURNED.findall(line)) >= _FEW_TURNED:
+            said = "".join(_TURNED.get(letter, letter) for letter in reversed(line.lower()))
+            if reads(said):
+                yield Passage("turned", start, start + len(line), said)
+        start += len(line) + 1

@@ -1,0 +1,161 @@
+"""Ciphers of whole words: rot13 and its kin, letters from right to left, pig Latin.
+
+One look-up tells whether a text can hold any: its words are met with those that frequent English words become. Two of them by one
+cipher, or three for rotations that nobody uses, are a trace that is followed.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from string import ascii_lowercase as _ALPHABET
+
+from streamguard.checks.passages import Passage, reads
+from streamguard.checks.vocabulary import ENGLISH, KNOWN, ORDERS
+
+_FREQUENT = """the and you your for are not with that this have from what all can will would about how who was but they his her
+one out there their please tell give write show make say now then into use know just like into them been more when where which
+everything anything nothing could should must only answer following question forget secret password hello without before after
+""".split
+_TOKEN = re.compile("[A-Za-z]+")
+_SEPARATORS = bytes(code if chr(code) in _ALPHABET else 32 for code in range(256))
+_NEAR = 6
+"""Words between two traces of one passage."""
+_BEYOND = 12
+"""Words beyond the outer traces that may belong to the passage."""
+_CLOSE = 4
+"""Characters between two words of one passage."""
+_SHARE = 0.4
+
+
+def _rotation(by: int) -> Callable[[str], str]:
+    moved = _ALPHABET[by:] + _ALPHABET[:by]
+    table = str.maketrans(_ALPHABET + _ALPHABET.upper(), moved + moved.upper())
+    return lambda text: text.translate(table)
+
+
+def _mirrored(text: str) -> str:
+    return text.translate(_MIRROR)
+
+
+def _backwards(text: str) -> str:
+    return text[::-1]
+
+
+def _from_pig_latin(text: str) -> str:
+    return _TOKEN.sub(lambda match: _from_pig_word(match.group()), text)
+
+
+def _from_pig_word(word: str) -> str:
+    """The word whose first consonants went to its end, before `ay`: a known one, or the likeliest."""
+    low = word.lower()
+    if len(low) < 4 or not low.endswith("ay"):
+        return word
+    body = low[:-2]
+    readings = [body[cut:] + body[:cut] for cut in range(len(body) - 1, max(0, len(body) - 4), -1)]
+    readings += [body[:-1]] if body[-1] in "wyh" else [body]
+    return next(
+        (reading for reading in readings if reading in KNOWN), readings[0] if body[-1] not in "wy" else body[:-1]
+    )
+
+
+def _pig_words(word: str) -> tuple[str, ...]:
+    first = re.search("[aeiou]", word)
+    if first is None:
+        return ()
+    if first.start() == 0:
+        return (f"{word}way", f"{word}yay", f"{word}hay")
+    return (f"{word[first.start() :]}{word[: first.start()]}ay",)
+
+
+_MIRROR = str.maketrans(_ALPHABET + _ALPHABET.upper(), _ALPHABET[::-1] + _ALPHABET[::-1].upper())
+_DECODERS: dict[str, Callable[[str], str]] = {
+    **{f"rot{26 - by}": _rotation(by) for by in range(1, 26)},
+    "atbash": _mirrored,
+    "reversed": _backwards,
+    "pig_latin": _from_pig_latin,
+}
+_COMMON = frozenset({"rot13", "atbash", "reversed", "pig_latin"})
+"""Ciphers of which two traces are enough."""
+
+
+def _traces() -> dict[bytes, tuple[str, ...]]:
+    """What frequent words become, by which ciphers. Words that become known ones leave no trace."""
+    found: dict[str, set[str]] = {}
+    for word in {word for word in (*_FREQUENT(), *ORDERS) if len(word) >= 3}:
+        for by in range(1, 26):
+            if by == 13 or len(word) >= 4:
+                found.setdefault(_rotation(by)(word), set()).add(f"rot{by}")
+        found.setdefault(_mirrored(word), set()).add("atbash")
+        found.setdefault(_backwards(word), set()).add("reversed")
+        for pig in _pig_words(word):
+            found.setdefault(pig, set()).add("pig_latin")
+    return {word.encode(): tuple(sorted(ciphers)) for word, ciphers in found.items() if word not in KNOWN}
+
+
+_TRACES = _traces()
+_TRACE_WORDS = frozenset(_TRACES)
+
+
+def ciphers(text: str) -> Iterator[Passage]:
+    """Passages in one of the ciphers. Those written backwards are given twice: word by word, and from the end."""
+    words = set(text.encode("ascii", "replace").lower().translate(_SEPARATORS).split())
+    traced = words & _TRACE_WORDS
+    if len(traced) < 2:  # one word alone is a name or a slip
+        return
+    counts: dict[str, int] = {}
+    for word in traced:
+        for cipher in _TRACES[word]:
+            counts[cipher] = counts.get(cipher, 0) + 1
+    likely = [cipher for cipher, count in counts.items() if count >= (2 if cipher in _COMMON else 3)]
+    if not likely:
+        return
+    tokens = [match.span() for match in _TOKEN.finditer(text)]
+    lower = [text[start:end].lower() for start, end in tokens]
+    for cipher in sorted(likely, key=lambda name: -counts[name])[:_MOST_CIPHERS]:
+        yield from _stretches(text, tokens, lower, cipher)
+
+
+_MOST_CIPHERS = 4
+
+
+def _stretches(text: str, tokens: list[tuple[int, int]], lower: list[str], cipher: str) -> Iterator[Passage]:
+    hits = [place for place, word in enumerate(lower) if cipher in _TRACES.get(word.encode(), ())]
+    groups: list[list[int]] = []
+    for place in hits:
+        if groups and place - groups[-1][-1] <= _NEAR:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    decode = _DECODERS[cipher]
+    for group in groups:
+        if len(group) < (2 if cipher in _COMMON else 3):
+            continue
+        first = _edge(tokens, lower, group[0], -1, decode)
+        last = _edge(tokens, lower, group[-1], 1, decode)
+        said = [decode(word) for word in lower[first : last + 1]]
+        plain = sum(word in ENGLISH for word in said) / len(said)
+        if plain < _SHARE or sum(word in KNOWN for word in lower[first : last + 1]) / len(said) > plain / 2:
+            continue
+        start, end = tokens[first][0], tokens[last][1]
+        decoded = decode(text[start:end])
+        if reads(decoded):
+            yield Passage(cipher, start, end, decoded)
+            if cipher == "reversed":
+                yield Passage(cipher, start, end, _TOKEN.sub(lambda match: match.group()[::-1], text[start:end]))
+
+
+def _edge(tokens: list[tuple[int, int]], lower: list[str], place: int, step: int, decode: Callable[[str], str]) -> int:
+    """The outermost word of a passage from a trace of it on: as far as words are not plain ones."""
+    edge = place
+    for _ in range(_BEYOND):
+        following = place + step
+        if not 0 <= following < len(lower):
+            break
+        left, right = (place, following) if step > 0 else (following, place)
+        if tokens[right][0] - tokens[left][1] > _CLOSE:
+            break
+        place = following
+        if lower[place] not in KNOWN:
+            edge = place
+        elif decode(lower[place]) not in KNOWN:
+            break
+    return edge
