@@ -96,6 +96,10 @@ class Words:
         """Which of the words occur in `text`, anywhere."""
         return {word for _, word in self._automaton.iter(text)}
 
+    def ends(self, text: str) -> Iterator[tuple[int, str]]:
+        """`(place of its last character, word)` of each occurrence, overlapping ones too, in the order of these places."""
+        return self._automaton.iter(text)
+
     def whole(self, text: str) -> Iterator[tuple[int, int, str]]:
         """`(start, end, word)` of those that stand between word boundaries."""
         for last, word in self._automaton.iter(text):
