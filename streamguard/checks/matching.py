@@ -33,8 +33,8 @@ class _Automaton(Protocol):
 class Pattern:
     """One regular expression in re2's syntax. `group` is the part whose place is reported, 0 the whole match."""
 
-    def __init__(self, expression: str, *, group: int = 0) -> None:
-        self._compiled = cast(_Compiled, re2.compile(expression))
+    def __init__(self, expression: str, *, group: int = 0, options: object = None) -> None:
+        self._compiled = cast(_Compiled, re2.compile(expression, cast(Any, options)))
         self._group = group
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
@@ -44,6 +44,32 @@ class Pattern:
 
     def found_in(self, text: str) -> bool:
         return next(self.spans(text), None) is not None
+
+
+class BadPattern(ValueError):
+    """An expression cannot be used. The message says why; it holds no text of users, but may quote the expression."""
+
+
+def operators_pattern(expression: str) -> Pattern:
+    """A pattern that an operator wrote, of bounded length and memory. Raises `BadPattern`."""
+    if not expression:
+        raise BadPattern("an empty pattern matches everything")
+    if len(expression) > _LONGEST:
+        raise BadPattern(f"a pattern has at most {_LONGEST} characters")
+    options = cast(Any, re2.Options())
+    options.max_mem = _MEMORY
+    options.log_errors = False
+    try:
+        return Pattern(expression, options=options)
+    except re2.error as error:
+        reason = cast(object, error.args[0] if error.args else "")
+        told = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+        raise BadPattern(f"not a pattern in re2's syntax: {told}") from None
+
+
+_LONGEST = 1_000
+_MEMORY = 1 << 20
+"""Of one compiled pattern; what does not fit (`(a{1,300}){1,300}`) is refused when it is read."""
 
 
 class PatternSet:
