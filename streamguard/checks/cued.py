@@ -9,7 +9,7 @@ from itertools import islice
 
 from streamguard.checks.matching import Pattern
 
-_MONTHS = (
+MONTHS = (
     r"(?:jan(?:uary|uar|vier)?|feb(?:ruary|ruar)?|f[eé]v(?:rier)?|m[aä]r(?:ch|z|s)?|mar[sz]o|apr(?:il)?|avr(?:il)?|ma[iy]|mayo|june?|juni|juin"
     r"|jul[iy]?|juillet|aug(?:ust)?|ao[uû]t|sept?(?:ember|embre)?|o[ck]t(?:ober|obre)?|nov(?:ember|embre)?|de[cz](?:ember)?|d[eé]c(?:embre)?"
     r"|enero|ene|febrero|abril|abr|junio|julio|agosto|septiembre|octubre|noviembre|diciembre|dic|jänner"
@@ -17,8 +17,8 @@ _MONTHS = (
 )
 _DATE = (
     r"(?:\d{1,2}[./-] ?\d{1,2}[./-] ?(?:\d{4}|\d{2})|(?:18|19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}|(?:19|20)\d{6}"
-    rf"|\d{{1,2}}(?:st|nd|rd|th|er|\.|º)?(?: of| de)? ?{_MONTHS}(?: de)?,? ?(?:\d{{4}}|\d\d)"
-    rf"|{_MONTHS} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}|(?:18|19|20)\d\d年\d{{1,2}}月\d{{1,2}}日)"
+    rf"|\d{{1,2}}(?:st|nd|rd|th|er|\.|º)?(?: of| de)? ?{MONTHS}(?: de)?,? ?(?:\d{{4}}|\d\d)"
+    rf"|{MONTHS} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}|(?:18|19|20)\d\d年\d{{1,2}}月\d{{1,2}}日)"
 )
 _BIRTH = (
     r"(?:born|d\.?o\.?b\.?|date of birth|birth ?da(?:te|y)|geb(?:oren|urtsdatum|urtstag)?\.?|n[ée]e? le|date de naissance"
@@ -30,21 +30,20 @@ _BORN = Pattern(rf"(?i)(?:{_BIRTH})")
 _THEN = re.compile(rf"[^\w\n]{{0,4}}\n?(?:[^\W\d_]{{1,12}}[^\w]{{1,3}}){{0,4}}({_DATE})(?!\d)", re.IGNORECASE)
 _DIGIT_NEAR = re.compile(r"\D{1,44}\d")
 _BORN_REACH = 96
-_NUMBERED = r"[\pL'’ .:#º°(,=-]{0,28}?[ :#=(.]"
 _PASSPORT = Pattern(
-    rf"(?i)\b(?:passports?|pass ?nummer|reisepass(?:nummer|nr)?|passeport|pasaporte|passaporto|passaporte|paspoort(?:nummer)?"
-    rf"|paszport\w*)"
-    rf"{_NUMBERED}([A-Z]{{0,3}}[0-9][A-Z0-9]{{5,9}})\b",
-    group=1,
+    r"(?i)\b(?:passports?|pass ?nummer|reisepass(?:nummer|nr)?|passeport|pasaporte|passaporto|passaporte|paspoort(?:nummer)?"
+    r"|paszport[a-z]*)\b"
 )
+_PASSPORT_NUMBER = r"[A-Z]{0,3}[0-9][A-Z0-9]{5,9}"
 _LICENCE = Pattern(
     r"(?i)\b(?:driv(?:er|ing)['’]?s?['’]? ?(?:licen[cs]e|permit)s?|licen[cs]e to drive|f[üu]hrerschein(?:nummer|nr)?"
-    r"|permis de conduire"
-    r"|(?:licencia|permiso|carnet) de (?:conducir|manejo)|patente di guida|rijbewijs(?:nummer)?|prawo jazdy|dl)"
-    rf"{_NUMBERED}([A-Z]{{0,5}}[0-9][A-Z0-9]*(?:[ -]?[A-Z]?[0-9][A-Z0-9]*){{0,5}})\b",
-    group=1,
+    r"|permis de conduire|(?:licencia|permiso|carnet) de (?:conducir|manejo)|patente di guida|rijbewijs(?:nummer)?|prawo jazdy"
+    r"|dl)\b"
 )
-
+_LICENCE_NUMBER = r"[A-Z]{0,5}[0-9][A-Z0-9]{0,18}(?:[ -][A-Z]?[0-9][A-Z0-9]{0,12}){0,5}"
+_UP_TO = r"(?:[^\W\d_]|['’ \n.:#º°(,=-]){0,28}?[ \n:#=(.]"
+_AFTER_PASSPORT = re.compile(rf"{_UP_TO}({_PASSPORT_NUMBER})\b", re.IGNORECASE)
+_AFTER_LICENCE = re.compile(rf"{_UP_TO}({_LICENCE_NUMBER})\b", re.IGNORECASE)
 _MOST_WORDS = 4_000
 """So many words for one thing in one text are looked behind."""
 
@@ -64,13 +63,23 @@ def birth_dates(text: str) -> Iterator[tuple[int, int]]:
 
 def passports(text: str) -> Iterator[tuple[int, int]]:
     """Where numbers of passports stand: six to thirteen letters and digits, behind a word for it."""
-    for start, end in _PASSPORT.spans(text):
+    for start, end in _behind(text, _PASSPORT, _AFTER_PASSPORT):
         if sum(map(str.isdigit, text[start:end])) >= 5:
             yield start, end
 
 
 def driver_licenses(text: str) -> Iterator[tuple[int, int]]:
     """Where numbers of driver's licences stand: five to nineteen letters and digits, groups allowed, behind a word for it."""
-    for start, end in _LICENCE.spans(text):
+    for start, end in _behind(text, _LICENCE, _AFTER_LICENCE):
         if 5 <= sum(map(str.isalnum, text[start:end])) <= 19 and sum(map(str.isdigit, text[start:end])) >= 4:
             yield start, end
+
+
+def _behind(text: str, word: Pattern, number: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    reached = 0
+    for _, end in islice(word.spans(text), _MOST_WORDS):
+        if end < reached or _DIGIT_NEAR.match(text, end) is None:
+            continue
+        if match := number.match(text, end, end + REACH):
+            reached = match.end()
+            yield match.span(1)

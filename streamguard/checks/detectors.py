@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from streamguard.checks import accounts, addresses, cued, names, national_ids, network, wallets
+from streamguard.checks import accounts, addresses, cued, names, national_ids, network, numbers, wallets
 from streamguard.checks.cards import is_card
 from streamguard.checks.cue_words import CARD, OTHER, PHONE
 from streamguard.checks.cues import cue_before
 from streamguard.checks.numbers import Numbers, TooManyNumbers
+from streamguard.checks.opening import open_start
 
-MOST = 5_000
+MOST = 3_000
 """More data than this in one text is not a text any more."""
 
 PersonalKind = Literal[
@@ -25,6 +26,12 @@ PersonalKind = Literal[
 CERTAIN_KINDS: frozenset[PersonalKind] = frozenset(get_args(PersonalKind)) - {"ADDRESS", "NAME"}
 """Those with a check of their own, or announced by the words before them."""
 _NUMBER_KINDS = frozenset({"PHONE", "CARD", "SSN", "NATIONAL_ID"})
+
+
+LONGEST_DATUM = max(
+    network.LONGEST, numbers.LONGEST, accounts.LONGEST, wallets.LONGEST, cued.LONGEST, addresses.LONGEST
+)
+"""No datum has more characters than this: data that overlap are joined only as far as that."""
 
 
 class TooMuchFound(Exception):
@@ -43,14 +50,16 @@ class Datum:
 def personal_data(text: str, kinds: Set[str] = CERTAIN_KINDS) -> list[Datum]:
     """All personal data of `text` of these kinds, in order, without overlaps. Raises `TooMuchFound`."""
     found: list[Datum] = []
+    digits = any(digit in text for digit in "0123456789")
+    # First, because it is the one that refuses what is nothing but digits.
+    of_digits = list(_bounded(_numbers(text, kinds))) if digits and kinds & _NUMBER_KINDS else []
     if "@" in text and "EMAIL" in kinds:
         found += _bounded(_of("EMAIL", network.emails(text)))
-    if any(digit in text for digit in "0123456789"):
+    if digits:
         for kind, find in _WITH_DIGITS:
             if kind in kinds:
                 found += _bounded(_of(kind, find(text)))
-        if kinds & _NUMBER_KINDS:
-            found += _bounded(Datum(kind, start, end) for kind, start, end in Numbers(text).found() if kind in kinds)
+        found += of_digits
         if "ADDRESS" in kinds:
             found += _bounded(_of("ADDRESS", addresses.addresses(text)))
     if "NAME" in kinds:
@@ -58,8 +67,27 @@ def personal_data(text: str, kinds: Set[str] = CERTAIN_KINDS) -> list[Datum]:
     return _without_overlaps(found) if len(found) > 1 else found
 
 
+def open_from(text: str, kinds: Set[str] = CERTAIN_KINDS) -> int:
+    """The position from which a datum of `kinds` could still come to be or change if more text followed `text`.
+
+    Every datum of any longer text either ends at or before it, and is then found in `text` already, or begins at or after it.
+    The length of the text when nothing is open. Raises `TooMuchFound`.
+    """
+    start = open_start(text, LONGEST_DATUM, by_words=bool(kinds & {"ADDRESS", "NAME"}))
+    if start in (0, len(text)):
+        return start
+    # Not inside of one that is settled.
+    return next((datum.start for datum in personal_data(text, kinds) if datum.start < start < datum.end), start)
+
+
+def _numbers(text: str, kinds: Set[str]) -> Iterator[Datum]:
+    return (Datum(kind, start, end) for kind, start, end in Numbers(text).found() if kind in kinds)
+
+
 def _national(text: str) -> Iterator[tuple[int, int]]:
-    for start, end in national_ids.written(text):
+    for count, (start, end) in enumerate(national_ids.written(text)):
+        if count == MOST:
+            raise TooMuchFound
         cue = cue_before(text, start)
         # Mere digits that a word calls something else, or that are a card's, are left to those who look for that.
         if text[start:end].isdigit() and (cue in _ELSE or is_card(text[start:end], text[start:end])):
@@ -98,13 +126,19 @@ def _bounded(data: Iterator[Datum]) -> Iterator[Datum]:
 
 
 def _without_overlaps(found: list[Datum]) -> list[Datum]:
-    """`found` in order; those that overlap become one, of the kind that was looked for first: it is the most certain."""
+    """`found` in order; those that overlap become one, of the kind that was looked for first: it is the most certain.
+
+    Where that would be longer than `LONGEST_DATUM`, what exceeds it is a datum of its own.
+    """
     ranked = sorted(enumerate(found), key=lambda item: item[1].start)
     kept = [ranked[0]]
     for rank, datum in ranked[1:]:
         before_rank, before = kept[-1]
         if datum.start >= before.end:
             kept.append((rank, datum))
+            continue
+        if datum.end - before.start > LONGEST_DATUM:
+            kept.append((rank, Datum(datum.kind, before.end, datum.end)))
             continue
         kind = datum.kind if rank < before_rank else before.kind
         kept[-1] = min(rank, before_rank), Datum(kind, before.start, max(before.end, datum.end))

@@ -9,24 +9,26 @@ from streamguard.checks.cues import cue_before, labelled_after
 from streamguard.checks.national_ids import FORMS, fits
 from streamguard.checks.phones import is_international, is_national, is_service, without_extension
 
-_SEPARATORS = r" \t().\-/\u00a0\u2010-\u2013"
+SEPARATORS = r" \t().\-/\u00a0\u2010-\u2013"
 # The standard library's own engine on the whole text: one class repeated, so every character is read at most seven times over.
-_RUN = re.compile(rf"[0-9][0-9{_SEPARATORS}]{{6,}}")
-_PART = re.compile(rf"[0-9](?:[{_SEPARATORS}]{{0,3}}[0-9])*")
+_RUN = re.compile(rf"[0-9][0-9{SEPARATORS}]{{6,}}")
+_PART = re.compile(rf"[0-9](?:[{SEPARATORS}]{{0,3}}[0-9])*")
 _CHUNK = re.compile(r"[+(]{0,2}[0-9](?:[0-9().\-/\u2010-\u2013]*[0-9])?\)?")
 _EXTENSION = re.compile(r"(?i) ?(?:x|(?:ext|extension|durchwahl|poste)\.? ?)[0-9]{1,6}(?![0-9])")
 _SSN_FORM = re.compile(r"(\d{3})([-. ]?)(\d{2})\2(\d{4})")
 _DATE = re.compile(r"(?:19|20)\d{2}[-./ ]\d{1,2}[-./ ]\d{1,2}\b|\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d{2}\b")
 _STREET_AFTER = re.compile(
-    r"[ \t](?:[^\W\d_][\w'’.-]*[ \t]){1,4}(?:St|Street|Rd|Road|Ave|Avenue|Blvd|Lane|Ln|Drive|Dr|Way|Court|Ct|Place|Pl"
+    r"[ \t](?:[A-ZÀ-Þ][\w'’.-]*[ \t]){1,4}(?:St|Street|Rd|Road|Ave|Avenue|Blvd|Lane|Ln|Drive|Dr|Way|Court|Ct|Place|Pl"
     r"|Apt|Suite)\b"
 )
 _STREET_REACH = 64
 
-_ONE_DATE = re.compile(r"(?:(?:19|20)\d\d([-./])\d\d?\1\d\d?|\d\d?([-./])\d\d?\2(?:19|20)\d\d)\D*")
+_ONE_DATE = re.compile(r"(?:(?:19|20)\d\d([-./])\d\d?\1\d\d?|\d\d?([-./])\d\d?\2(?:19|20)\d\d)(?: \d\d?)?\D*")
+"""A date, perhaps with an hour before the colon that ends the run: logs are full of them."""
 
+_OPENING = ("+", "(")
 _FEWEST_DIGITS = 7
-_TRIED = 10_000
+_TRIED = 8_000
 """So many pieces of digits are tried at all: several thousand numbers in a row are no text any more."""
 _MOST_DIGITS = 19
 _LONGEST_RUN = 10_000
@@ -56,6 +58,7 @@ class Numbers:
                 raise TooManyNumbers
             if _ONE_DATE.fullmatch(run.group()):
                 continue
+            self._try()
             for part in _PART.finditer(self._text, *run.span()):
                 if part.end() - part.start() >= _FEWEST_DIGITS:
                     yield from self._within(*part.span())
@@ -63,8 +66,8 @@ class Numbers:
     def _within(self, start: int, end: int) -> Iterator[tuple[str, int, int]]:
         """Numbers that follow each other run together: the longest piece that is something is taken, from the left."""
         text = self._text
-        while start and text[start - 1] in "+(" and start > end - _LONGEST_RUN:
-            start -= 1
+        for _ in range(2):
+            start -= text[start - 1 : start] in _OPENING
         if _joined_before(text, start):
             return
         chunks = [match.span() for match in _CHUNK.finditer(text, start, end)]
@@ -92,9 +95,7 @@ class Numbers:
             first += 1
 
     def _kind(self, start: int, end: int, cue: str | None) -> str | None:
-        self._tries -= 1
-        if self._tries < 0:
-            raise TooManyNumbers
+        self._try()
         written = without_extension(self._text[start:end])
         digits = "".join(filter(str.isdigit, written))
         if not _FEWEST_DIGITS <= len(digits) <= _MOST_DIGITS:
@@ -108,6 +109,11 @@ class Numbers:
         if len(digits) > 15 or _DATE.match(written) or is_service(written):
             return None
         return "PHONE" if self._is_phone(written, digits, start, end, cue) else None
+
+    def _try(self) -> None:
+        self._tries -= 1
+        if self._tries < 0:
+            raise TooManyNumbers
 
     def _is_phone(self, written: str, digits: str, start: int, end: int, cue: str | None) -> bool:
         # A word that calls it something else is believed, unless it begins with the sign that only telephones have.

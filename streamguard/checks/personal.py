@@ -16,6 +16,7 @@ from pydantic import Field
 
 from streamguard.checks.contract import PASS, Finding, Rules, Subject
 from streamguard.checks.detectors import CERTAIN_KINDS, MOST, Datum, PersonalKind, TooMuchFound, personal_data
+from streamguard.checks.encoded import personal_payloads
 from streamguard.checks.matching import Pattern
 from streamguard.checks.placeholders import LITERAL, LOOKALIKE, PlaceholderMap
 from streamguard.checks.splicing import spliced
@@ -75,7 +76,7 @@ class RedactPersonal:
     def inspect(self, subject: Subject) -> Finding:
         text = subject.text
         try:
-            data = _with_literals(text, personal_data(text, self._kinds))
+            data = _with_literals(text, _with_payloads(text, self._kinds, personal_data(text, self._kinds)))
             if not data:
                 return PASS
             redacted = self._replaced(text, data)
@@ -98,6 +99,16 @@ class RedactPersonal:
             text,
             ((datum.start, datum.end, self._found.token(datum.kind, text[datum.start : datum.end])) for datum in data),
         )
+
+
+def _with_payloads(text: str, kinds: frozenset[str], data: list[Datum]) -> list[Datum]:
+    """`data`, with an encoded passage that holds some in place of what seems to stand in its letters. Raises `TooMuchFound`."""
+    payloads = personal_payloads(text, kinds)
+    if not payloads:
+        return data
+    covered = {place for payload in payloads for place in range(payload.start, payload.end)}
+    outside = (datum for datum in data if covered.isdisjoint(range(datum.start, datum.end)))
+    return sorted((*payloads, *outside), key=lambda datum: datum.start)
 
 
 def _with_literals(text: str, data: list[Datum]) -> list[Datum]:
