@@ -140,6 +140,8 @@ class _Story:
             self.tell(check.name, finding, place)
             if finding.text is not None:
                 subject = replace(subject, text=finding.text)
+            if finding.hidden:
+                subject = replace(subject, hidden=(*subject.hidden, *finding.hidden))
         return subject
 
     def tell(self, check: str, finding: Finding, place: int | None = None) -> bool:
