@@ -4,8 +4,8 @@ Input: `bounds` and `empty` look at all texts together. Then each text passes `u
 and `personal`, each seeing what those before it left of the text. A block does not end the chain: the texts of a refused
 request are kept too, so they must be redacted all the same.
 
-Output: `unicode`, `empty`, `prompt_leak`, `moderation`, `personal_echo`. It sees the answer with placeholders in it; they are
-put back after it (`streamguard.checks.placeholders.put_back`).
+Output: `unicode`, `coherence`, `prompt_leak`, `moderation`, `business`, `personal_echo`. It sees the answer with placeholders in
+it; they are put back after it (`streamguard.checks.placeholders.put_back`).
 
 A check that raises blocks (`check_error`, `internal`). A check that passes every text leaves one verdict for the request, any
 other finding leaves its own.
@@ -17,6 +17,8 @@ from dataclasses import replace
 from typing import Generic, TypeVar
 
 from streamguard.checks import bounds, empty
+from streamguard.checks.business import Business
+from streamguard.checks.coherence import Coherence
 from streamguard.checks.contract import PASS, ChainResult, Check, Direction, Finding, Subject
 from streamguard.checks.echo import PersonalEcho
 from streamguard.checks.injection import Injection
@@ -70,8 +72,8 @@ class OutputChain:
         """`key` keys the content hashes. `extra` checks run before foreign personal data is masked."""
         self._stamp = policy.stamp, key
         self._rules = policy.of(prompt).output
-        self._first: tuple[Check, ...] = (UnicodeTricks(), empty.EmptyAnswer())
-        self._extra = (Moderation(self._rules.moderation), *extra)
+        self._first: tuple[Check, ...] = (UnicodeTricks(),)
+        self._extra = (Moderation(self._rules.moderation), Business(self._rules.business), *extra)
 
     def run(
         self,
@@ -81,17 +83,19 @@ class OutputChain:
         system_text: str = "",
         asked: str = "",
         canary: str | None = None,
+        finish_reason: str | None = None,
     ) -> ChainResult:
         """Check an answer that still has its placeholders. Never raises.
 
         `placeholders` are the asker's; `system_text` holds the instructions as sent, `canary` the word that stands in them;
-        `asked` holds the other messages as sent. A blocked answer's text is empty when a check failed; otherwise it is there,
-        for people who review it.
+        `asked` holds the other messages as sent, `finish_reason` is the provider's word for why the answer ended. A blocked
+        answer's text is empty when a check failed; otherwise it is there, for people who review it.
         """
         subject = Subject(output, "assistant", "output")
         story = _Story(*self._stamp, "output", (subject,))
         checks = (
             *self._first,
+            Coherence(self._rules.coherence, finish_reason, asked),
             PromptLeak(self._rules.prompt_leak, system_text, canary),
             *self._extra,
             PersonalEcho(self._rules.personal_echo, placeholders, f"{system_text}\n{asked}"),

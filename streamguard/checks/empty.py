@@ -1,4 +1,4 @@
-"""Nothing to ask, or nothing answered."""
+"""Nothing to ask."""
 
 from collections.abc import Sequence
 
@@ -21,14 +21,3 @@ def something_asked(subjects: Sequence[Subject]) -> Finding:
     if asking or any(subject.role in _TALK for subject in subjects):
         return Finding(action="block", code="empty", reason=Reason.INPUT_EMPTY)
     return PASS
-
-
-class EmptyAnswer:
-    """Blocks an answer of nothing but white space."""
-
-    name = NAME
-
-    def inspect(self, subject: Subject) -> Finding:
-        if subject.text.strip():
-            return PASS
-        return Finding(action="block", code="empty", reason=Reason.INVALID_OUTPUT)

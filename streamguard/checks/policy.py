@@ -16,6 +16,8 @@ from pydantic import Field, JsonValue, StringConstraints, ValidationError
 from pydantic_core import to_json
 
 from streamguard.checks.bounds import BoundsRules
+from streamguard.checks.business_rules import BusinessRules
+from streamguard.checks.coherence import CoherenceRules
 from streamguard.checks.contract import Rules
 from streamguard.checks.echo import EchoRules
 from streamguard.checks.injection import InjectionRules
@@ -42,8 +44,10 @@ class InputRules(Rules):
 class OutputRules(Rules):
     """What is checked of an answer, in the order of the chain."""
 
+    coherence: CoherenceRules = CoherenceRules()
     prompt_leak: PromptLeakRules = PromptLeakRules()
     moderation: ModerationRules = ModerationRules()
+    business: BusinessRules = BusinessRules()
     personal_echo: EchoRules = EchoRules()
 
 

@@ -54,6 +54,7 @@ class Verify:
             system_text="\n".join(message.content for message in ask.messages if message.role == "system"),
             asked="\n".join(message.content for message in ask.messages if message.role != "system"),
             canary=ask.canary,
+            finish_reason=completion.finish_reason,
         )
         if checked.blocked is Reason.INTERNAL:
             raise CheckFailed(checked.code)

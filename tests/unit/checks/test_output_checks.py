@@ -2,9 +2,9 @@
 
 import pytest
 
+from streamguard.checks.coherence import Coherence
 from streamguard.checks.contract import Subject
 from streamguard.checks.echo import MASK, PersonalEcho
-from streamguard.checks.empty import EmptyAnswer
 from streamguard.checks.moderation import Moderation
 from streamguard.checks.prompt_leak import PromptLeak
 from streamguard.events.reason import Reason
@@ -72,4 +72,4 @@ def test_moderation_of_what_is_asked_has_its_own_reason() -> None:
 
 @pytest.mark.parametrize(("text", "action"), [("", "block"), (" \n\t", "block"), ("ok", "pass")])
 def test_an_empty_answer_is_none(text: str, action: str) -> None:
-    assert EmptyAnswer().inspect(answer(text)).action == action
+    assert Coherence().inspect(answer(text)).action == action

@@ -1,0 +1,194 @@
+"""A prompt's own rules for its answers: forbidden phrases and claims, competitors, disclaimers, length.
+
+Catches what is said in the listed words; promises and claims of the catalogue (`streamguard.checks.claims`) by their commonest
+wordings in English and German, unless the clause negates them or makes them a condition. Misses promises in other words and other
+languages, and cannot tell whether a promise is true. Nothing by default; 35 µs for 2 KB with all claims on.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import islice
+from typing import Literal
+
+from streamguard.checks.business_rules import BusinessRules, Disclaimer, Step
+from streamguard.checks.claims import RULES
+from streamguard.checks.contract import PASS, Finding, Subject
+from streamguard.checks.folding import fold
+from streamguard.checks.matching import Pattern, Words, operators_pattern
+from streamguard.checks.unfolding import unfolded
+from streamguard.events.reason import Reason
+from streamguard.events.trail import Span
+
+_SEVERITY: dict[Step | Literal["transform"], int] = {"flag": 1, "transform": 2, "escalate": 3, "block": 4}
+_LISTED = 32
+_EACH = 1_000
+"""Places of a claim that are looked at; a text with more of them makes it."""
+_BEFORE = 40
+"""Characters before a claim in which its clause may turn it into something else."""
+_NEGATED = re.compile(
+    r"n't\b|\b(?:not|never|no|cannot|without|unless|whether|if|nicht|kein|keine|keinen|keinerlei|nie|niemals|weder|ohne|ob|falls|wenn|sofern)\b"
+)
+_CLAUSE = re.compile(r"[.!?;:]")
+_SENTENCE = re.compile(r"[.!?。！？]+(?=\s|$)")
+
+_Wrong = tuple[str, Step | Literal["transform"], tuple[Span, ...]]
+"""Code, step and places of a rule that is broken."""
+
+
+class Business:
+    """Applies one prompt's rules. Holds compiled words: build one for a prompt and use it for all its answers."""
+
+    name = "business"
+    codes: Mapping[str, str] = {
+        "forbidden_phrase": "The answer holds a phrase or pattern that the prompt's rules forbid (`business.forbidden`).",
+        "claim": "The answer promises or claims what this prompt's answers must not, by its wording; the span names the rule of "
+        "`business.claims`.",
+        "competitor": "The answer names one of `business.competitors`.",
+        "disclaimer_added": "A required disclaimer was missing and has been appended.",
+        "missing_disclaimer": "A required disclaimer is missing (`business.disclaimers`).",
+        "length": "The answer is shorter or longer than `business` allows, in characters, words or sentences.",
+    }
+
+    def __init__(self, rules: BusinessRules = BusinessRules()) -> None:  # noqa: B008  # frozen
+        self._rules = rules
+        self._patterns = tuple(map(operators_pattern, rules.forbidden_patterns))
+        self._forbidden = frozenset(map(fold, rules.forbidden))
+        self._competitors = frozenset(map(fold, rules.competitors))
+        self._claims: dict[str, list[int]] = {}
+        for place, rule in enumerate(RULES):
+            if rule.name in rules.claims:
+                for anchor in rule.anchors:
+                    self._claims.setdefault(anchor, []).append(place)
+        self._folds = bool(self._forbidden or self._competitors or self._claims)
+        self._words = Words({*self._forbidden, *self._competitors, *self._claims}) if self._folds else None
+        self._required = tuple(map(_Required, rules.disclaimers))
+        self._bounded = any(value is not None for value in _bounds(rules))
+
+    def inspect(self, subject: Subject) -> Finding:
+        text = subject.text
+        wrong = [*self._said(text)]
+        if self._bounded and not self._fits(text):
+            wrong.append(("length", self._rules.length_action, ()))
+        added: list[str] = []
+        for required in self._required:
+            if not required.is_missing(fold(text)):
+                continue
+            if required.missing == "append" and not _is_data(text):
+                added.append(required.text)
+                wrong.append(("disclaimer_added", "transform", ()))
+            else:
+                wrong.append(("missing_disclaimer", "block" if required.missing == "block" else "flag", ()))
+        if not wrong:
+            return PASS
+        code, step, _ = max(wrong, key=lambda item: _SEVERITY[item[1]])
+        return Finding(
+            action=step,
+            code=code,
+            spans=tuple(span for _, _, spans in wrong for span in spans)[:_LISTED],
+            reason=_reason(code) if step in ("block", "escalate") else None,
+            text="\n\n".join((text.rstrip(), *added)) if added else None,
+            contributions={broken: 1.0 for broken, _, _ in wrong},
+        )
+
+    def _said(self, text: str) -> Iterator[_Wrong]:
+        rules = self._rules
+        for pattern in self._patterns:
+            if spans := tuple(
+                Span(kind="forbidden", start=start, end=end) for start, end in islice(pattern.spans(text), _LISTED)
+            ):
+                yield "forbidden_phrase", rules.forbidden_action, spans
+        if self._words is None:
+            return
+        folded = fold(text)
+        asked: set[int] = set()
+        named: dict[str, list[tuple[int, int]]] = {}
+        for start, end, word in self._words.whole(folded):
+            asked.update(self._claims.get(word, ()))
+            for kind, words in (("forbidden", self._forbidden), ("competitor", self._competitors)):
+                if word in words and len(places := named.setdefault(kind, [])) < _LISTED:
+                    places.append((start, end))
+        for kind, places in named.items():
+            spans = _spans(kind, text, folded, places)
+            if kind == "forbidden":
+                yield "forbidden_phrase", rules.forbidden_action, spans
+            else:
+                yield "competitor", rules.competitors_action, spans
+        for place in sorted(asked):
+            if places := [*islice(_claimed(place, folded), _LISTED)]:
+                name = RULES[place].name
+                yield "claim", rules.claims[name], _spans(name, text, folded, places)
+
+    def _fits(self, text: str) -> bool:
+        rules = self._rules
+        return (
+            _within(rules.min_characters, len(text), rules.max_characters)
+            and (
+                (rules.min_words or rules.max_words) is None
+                or _within(rules.min_words, len(text.split()), rules.max_words)
+            )
+            and (
+                (rules.min_sentences or rules.max_sentences) is None
+                or _within(rules.min_sentences, _sentences(text), rules.max_sentences)
+            )
+        )
+
+
+def _bounds(rules: BusinessRules) -> tuple[int | None, ...]:
+    return (
+        *(rules.min_characters, rules.max_characters, rules.min_words),
+        *(rules.max_words, rules.min_sentences, rules.max_sentences),
+    )
+
+
+def _within(least: int | None, value: int, most: int | None) -> bool:
+    return (least is None or value >= least) and (most is None or value <= most)
+
+
+def _sentences(text: str) -> int:
+    """Ends of sentences; what stands after the last one counts as one too."""
+    ends = sum(1 for _ in _SENTENCE.finditer(text))
+    last = text.rstrip()
+    return ends + (bool(last) and last[-1] not in ".!?。！？")
+
+
+def _claimed(place: int, folded: str) -> Iterator[tuple[int, int]]:
+    for count, (start, end) in enumerate(islice(_expression(place).spans(folded), _EACH), start=1):
+        before = _CLAUSE.split(folded[max(0, start - _BEFORE) : start])[-1]
+        negated = _NEGATED.search(before) or _NEGATED.search(folded, start, end)
+        if not negated or count == _EACH:
+            yield start, end
+
+
+class _Required:
+    """A disclaimer, ready to be looked for."""
+
+    def __init__(self, disclaimer: Disclaimer) -> None:
+        self.text = disclaimer.text
+        self.missing = disclaimer.missing
+        self._when = Words(map(fold, disclaimer.when)) if disclaimer.when else None
+        self._enough = tuple(map(fold, (disclaimer.text, *disclaimer.instead)))
+
+    def is_missing(self, folded: str) -> bool:
+        if self._when is not None and next(self._when.whole(folded), None) is None:
+            return False
+        return not any(phrase in folded for phrase in self._enough)
+
+
+def _is_data(text: str) -> bool:
+    stripped = text.strip()
+    return bool(stripped) and stripped[0] in "{[" and stripped[-1] in "}]"
+
+
+def _spans(kind: str, text: str, folded: str, places: list[tuple[int, int]]) -> tuple[Span, ...]:
+    return tuple(Span(kind=kind, start=start, end=end) for start, end in unfolded(text, folded, places))
+
+
+def _reason(code: str) -> Reason:
+    """What an answer lacks, the model can give when it is asked again; what it must not say, is not said."""
+    return Reason.INVALID_OUTPUT if code in ("length", "missing_disclaimer") else Reason.UNSAFE_OUTPUT
+
+
+@cache
+def _expression(place: int) -> Pattern:
+    return Pattern(RULES[place].expression)
