@@ -11,7 +11,7 @@ from typing import NamedTuple
 from streamguard.checks.entropy import bits, drawn, invented, mixed, wordy
 from streamguard.checks.matching import Pattern
 
-CORES = ("passw", "passphrase", "passcode", "pass", "pwd", "secret", "token", "key", "credential", "kennwort", "_auth")
+CORES = ("pass", "pwd", "secret", "token", "key", "credential", "kennwort", "_auth")
 """In lower case; a name holds one of them."""
 
 _NAME = r"(?i:pass(?:word|wort|wd|phrase|code)?|pwd|secret|token|key|credential|kennwort|_auth)s?(?P<tail>[A-Za-z0-9_.-]{0,32}+)"
@@ -118,6 +118,8 @@ def _name(text: str, place: int, end: int) -> tuple[str, str] | None:
     """What stands of the name before `place`, and all of it; None when the word is part of another (`monkey`, `keyboard`)."""
     match = _BEFORE.search(text, max(0, place - NAME_BEFORE), place)
     before = "" if match is None else match[0]
+    if before[:1] in ("n", "r", "t") and text[max(0, place - len(before) - 1)] == "\\":
+        before = before[1:]  # the letter of an escaped line break
     inside = before[-1:].isalnum() and not (before[-1].islower() and text[place].isupper())
     if inside and not before[-1].isdecimal() and _QUALIFIERS.search(before.lower()) is None:
         return None
@@ -134,11 +136,9 @@ def is_password(value: str) -> bool:
     """Could a person have chosen it as a password? Not when it refers to one, is a word, or only tells of one."""
     if len(value) < 6 or not _LETTER.search(value) or not _MARK.search(value):
         return False
-    if invented(value) or _REFERENCE.match(value):
+    if _REFERENCE.match(value) or _DATE.match(value) or invented(value):
         return False
-    return not _DATE.match(value) and not (
-        wordy(value) and ("." in value or "_" in value or "/" in value or len(value) > 24)
-    )
+    return not ((len(value) > 24 or "." in value or "_" in value or "/" in value) and wordy(value))
 
 
 def is_key(value: str) -> bool:

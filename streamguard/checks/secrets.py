@@ -138,13 +138,15 @@ def open_from(text: str) -> int:
     place = length
     while place > 0 and length - place < _REACH and "!" <= text[place - 1] <= "~":
         place -= 1
-    for secret in reversed(secrets_in(text)):
-        if secret.start < place < secret.end or secret.start < place == secret.end == length:
-            place = secret.start
-    for last, literal in _formats().blocks.ends(_lowered(text[max(0, length - LONGEST_SECRET) :])):
-        begin = max(0, length - LONGEST_SECRET) + last + 1 - len(literal)
+    tail = max(0, length - LONGEST_SECRET)
+    for last, literal in _formats().blocks.ends(_lowered(text[tail:])):
+        begin = tail + last + 1 - len(literal)
         if begin < place and _block_open(text, begin):
-            return begin
+            place = begin
+            break
+    for secret in reversed(secrets_in(text)):
+        if secret.start < place and (secret.end > place or secret.end == length):
+            place = secret.start
     return place
 
 
@@ -200,7 +202,7 @@ def _finder(rule: SecretRule) -> _Finder:
 def _score(rule: SecretRule, token: str) -> float:
     if rule.checksum is None:
         return rule.score
-    return 1.0 if rule.checksum(token) else rule.score - _WRONG_CHECKSUM
+    return 1.0 if rule.checksum(token) else round(rule.score - _WRONG_CHECKSUM, 2)
 
 
 def _shaped(text: str) -> Iterator[Secret]:
