@@ -58,7 +58,7 @@ class InputChain:
         if story.tell(bounds.NAME, bounds.within_bounds(texts, self._rules.bounds)):
             return story.end(("",) * len(texts))
         found = PlaceholderMap()
-        checks = (*self._checks, RedactPersonal(found))
+        checks = (*self._checks, RedactPersonal(found, self._rules.personal))
         subjects = tuple(story.through(checks, subject, place) for place, subject in enumerate(texts))
         story.tell(empty.NAME, empty.something_asked(subjects))
         redacted = found.sweep([subject.text for subject in subjects])

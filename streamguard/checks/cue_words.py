@@ -3,7 +3,7 @@
 A table, and so longer than code may be.
 """
 
-PHONE, CARD, SSN, OTHER, ANY_ID = "phone", "card", "ssn", "other", "id"
+PHONE, CARD, SSN, MONEY, OTHER, ANY_ID = "phone", "card", "ssn", "money", "other", "id"
 """What a word can announce, besides the name of a form in `national_ids`; `OTHER` is something that is nobody's own."""
 
 
@@ -40,13 +40,13 @@ WEAK = _set(
 )
 """Words of calling. They announce a number only when nothing but small words stands between."""
 BY_PREPOSITION = _set("message messages messaging msg answer answers answering")
-PREPOSITIONS = _set("at on to under via using unter auf au à sur al en su op")
+PREPOSITIONS = _set("at on to from under via using unter auf au à sur al en su op")
 LABELS = _set(
     "office desk home work line direct büro bureau oficina ufficio kantoor privat private contact number t m f p w h o"
 )
 """Words that stand before a telephone number as its label: with nothing but a colon between."""
 SMALL = _set(
-    "me us him her them back you someone somebody now please again today tomorrow anytime any at on to under the "
+    "from a me us him her them back you a someone somebody now please again today tomorrow anytime any at on to under the "
     "my your our his this that new old other is it s its number numbers no nr num nummer phone via using through "
     "for or and directly mich uns ihn sie bitte unter auf der die das ist zurück moi nous au à sur le la les est "
     "por favor al a en el es mi um meu o op het mij ons il un una mio presso"
@@ -57,24 +57,28 @@ OWNERS = _set(
 NUMBER = _set("number numbers no nr num nummer numéro numero número")
 
 THINGS = _set(
-    "order orders ordered ticket tickets invoice invoices case ref reference account acct customer client item "
-    "items article articles id ids tracking track sku model serial part product products booking reservation "
-    "confirmation transaction batch lot job policy contract claim flight train isbn issn ean gtin upc barcode "
-    "imei imsi iccid po rma bug issue error code codes pin zip plz postcode total amount price sum balance limit "
-    "member membership loyalty voucher coupon gift parcel package shipment delivery awb consignment receipt quote "
-    "quotation request case-id incident user username uid uuid session version build release revision commit port "
-    "page pages room apt apartment suite box unit address street located road avenue patent doi arxiv vin plate "
-    "registration license licence key timestamp epoch unix bytes rows records views followers people students "
-    "population iteration invoice-no document file folder meter vat hrb ust ustid siret siren ein duns swift bic "
-    "sort routing iban bestellung bestell bestellnummer auftrag auftrags auftragsnummer kunde kunden kundennummer "
-    "rechnung rechnungs rechnungsnummer vorgang vorgangsnummer sendung sendungs sendungsnummer artikel "
-    "artikelnummer vertrag vertragsnummer konto kontonummer seriennummer ticketnummer referenz referenznummer "
-    "aktenzeichen mitgliedsnummer buchung buchungsnummer paket paketnummer preis betrag commande facture dossier "
-    "référence compte colis suivi série pedido factura referencia cuenta cliente envío seguimiento artículo serie "
-    "código caso ordine fattura riferimento conto spedizione pacco articolo codice encomenda fatura bestelling "
-    "factuur klant klantnummer rekening pakket zamówienie zamówienia faktura beställning tilaus"
+    "order orders ordered ticket tickets invoice invoices case ref reference customer client item items article "
+    "articles id ids tracking track sku model serial part product products booking reservation confirmation batch "
+    "lot job policy contract claim flight train isbn issn ean gtin upc barcode imei imsi iccid po rma bug issue "
+    "error code codes pin zip plz postcode member membership loyalty voucher coupon gift parcel package shipment "
+    "delivery awb consignment receipt quote quotation request case-id incident user username uid uuid session "
+    "version build release revision commit port page pages room apt apartment suite box unit address street "
+    "located road avenue patent doi arxiv vin plate registration license licence key timestamp epoch unix bytes "
+    "rows records views followers people students population iteration invoice-no document folder meter vat hrb "
+    "ust ustid siret siren ein duns swift bic sort routing iban bestellung bestell bestellnummer auftrag auftrags "
+    "auftragsnummer kunde kunden kundennummer rechnung rechnungs rechnungsnummer vorgang vorgangsnummer sendung "
+    "sendungs sendungsnummer artikel artikelnummer vertrag vertragsnummer seriennummer ticketnummer referenz "
+    "referenznummer aktenzeichen mitgliedsnummer buchung buchungsnummer paket paketnummer commande facture "
+    "dossier référence colis suivi série pedido factura referencia cliente envío seguimiento artículo serie "
+    "código caso ordine fattura riferimento spedizione pacco articolo codice encomenda fatura bestelling factuur "
+    "klant klantnummer pakket zamówienie zamówienia faktura beställning tilaus"
 )
 """Words that make the number after them something else."""
+MONEY_WORDS = _set(
+    "account acct transaction balance limit amount total sum price konto kontonummer compte cuenta conto rekening "
+    "betrag preis"
+)
+"""Words of banks: what they announce is no telephone, and may well be a card."""
 
 IDS: dict[str, str] = {
     **_words(

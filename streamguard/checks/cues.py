@@ -11,6 +11,8 @@ from streamguard.checks.cue_words import (
     CARD,
     IDS,
     LABELS,
+    MONEY,
+    MONEY_WORDS,
     NUMBER,
     OTHER,
     OWNERS,
@@ -45,9 +47,14 @@ _AFTER = re.compile(
     r"(?i)[ \t]?[-–,/(\[\\]{0,2}[ \t]?"
     r"(?:office|fax|mobile|cell|cellphone|home|work|desk|landline|direct|phone|tel|handy|mobil|büro|privat|portable|bureau|fixe"
     r"|móvil|movil|oficina|casa|cellulare|ufficio|mobiel|thuis|werk)\b(?![ \t]+[^\W\d_])"
+    r"|[ \t](?:is|was)[ \t](?:still[ \t])?(?:my|the|his|her|our|your)[ \t](?:new[ \t]|old[ \t]|correct[ \t])?"
+    r"(?:phone|mobile|cell|fax|telephone|contact|number|landline)\b"
 )
-AFTER_REACH = 20
-"""How many characters after a number say what it is: `416 60 039 office`."""
+AFTER_REACH = 40
+"""How many characters after a number say what it is: `416 60 039 office`, `4166003 is still my number`."""
+
+
+_ANNOUNCING = frozenset({*STRONG, *IDS})
 
 
 def cue_before(text: str, start: int) -> str | None:
@@ -72,12 +79,15 @@ def cue_before(text: str, start: int) -> str | None:
             says = next((meaning for part, meaning in _GLUED.items() if part in word), None)
         if says is not None and (counted or says in (PHONE, CARD)):
             return says
-        if word in LABELS and place == len(tokens) - 1 and _COLON.fullmatch(window, match.end()):
+        last = place == len(tokens) - 1
+        if last and word in LABELS and before not in _ANNOUNCING and _COLON.fullmatch(window, match.end()):
             return PHONE if before not in THINGS else OTHER
         if word in THINGS or (word not in SMALL and _is_compound(word)):
             if counted:
                 return OTHER
             adjacent = False
+        if word in MONEY_WORDS and counted:
+            return MONEY
         if adjacent and (_calls(word, tokens[place + 1 :]) or (word in NUMBER and before in OWNERS)):
             return PHONE
         adjacent = adjacent and word in SMALL

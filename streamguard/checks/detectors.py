@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from streamguard.checks import accounts, addresses, cued, names, national_ids, network, numbers, wallets
 from streamguard.checks.cards import is_card
-from streamguard.checks.cue_words import CARD, OTHER, PHONE
+from streamguard.checks.cue_words import CARD, MONEY, OTHER, PHONE
 from streamguard.checks.cues import cue_before
 from streamguard.checks.numbers import Numbers, TooManyNumbers
 from streamguard.checks.opening import open_start
@@ -96,7 +96,7 @@ def _national(text: str) -> Iterator[tuple[int, int]]:
             yield start, end
 
 
-_ELSE = frozenset({PHONE, CARD, OTHER})
+_ELSE = frozenset({PHONE, CARD, MONEY, OTHER})
 
 
 _WITH_DIGITS: tuple[tuple[str, Callable[[str], Iterable[tuple[int, int]]]], ...] = (

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from streamguard.checks.cards import is_card
-from streamguard.checks.cue_words import ANY_ID, CARD, OTHER, PHONE, SSN
+from streamguard.checks.cue_words import ANY_ID, CARD, MONEY, OTHER, PHONE, SSN
 from streamguard.checks.cues import cue_before, labelled_after
 from streamguard.checks.national_ids import FORMS, fits
 from streamguard.checks.phones import is_international, is_national, is_service, without_extension
@@ -106,7 +106,7 @@ class Numbers:
             return "SSN"
         if cue is not None and (cue == ANY_ID or cue in FORMS) and not written.startswith("+"):
             return "NATIONAL_ID" if fits(digits, cue) is not None else None
-        if len(digits) > 15 or _DATE.match(written) or is_service(written):
+        if len(digits) > 15 or _DATE.match(written) or (is_service(written) and written == self._text[start:end]):
             return None
         return "PHONE" if self._is_phone(written, digits, start, end, cue) else None
 
@@ -117,7 +117,7 @@ class Numbers:
 
     def _is_phone(self, written: str, digits: str, start: int, end: int, cue: str | None) -> bool:
         # A word that calls it something else is believed, unless it begins with the sign that only telephones have.
-        if cue in (OTHER, CARD, SSN) and not written.startswith(("+", "(+")):
+        if cue in (OTHER, MONEY, CARD, SSN) and not written.startswith(("+", "(+")):
             return False
         if is_international(written, digits):
             return True

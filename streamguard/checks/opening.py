@@ -23,6 +23,7 @@ _GAP = 16
 # What may follow a number and leave it undecided: separators, the word that says what it was, the name of a street.
 _UNDECIDED = re.compile(
     rf"(?:[{numbers.SEPARATORS},\[\\]{{0,4}}[^\W\d_]*[.,]?[ \t]*"
+    r"|[ \t](?:is|was)(?:[ \t]+[^\W\d_]*){0,4}[ \t]*"
     r"|[ .º]{0,2}(?:[^\W\d_]{1,2}\.? )?[^\W\d_]{0,10}\.?(?: d?e?)?,? ?"
     r"|[ \t]+(?:[A-ZÀ-Þ][\w'’.-]*[ \t]+){0,4}[A-ZÀ-Þ]?[\w'’.-]*[ \t]*)\Z"
 )

@@ -31,7 +31,7 @@ _NATIONAL_REGIONS = (
 """Whose numbers are recognised without a word that announces them, when they begin with the trunk digit 0."""
 
 _NORTH_AMERICAN = re.compile(r"(?:\+?1[-. /]?)?(?:[2-9]\d{2}[-. /]{1,2}|\([2-9]\d{2}\)[-. /]{0,2})\d{3}[-. ]\d{4}")
-_TOLL_FREE = re.compile(r"(?:\+?1[-. ]?)?\(?8(?:00|33|44|55|66|77|88)\)?[-. ]|0?800[-. ]")
+_TOLL_FREE = re.compile(r"(?:\+?1[-. ]?)?\(?8(?:00|33|44|55|66|77|88)\)?[-. ]|0800[-. ]|800[-. ]\d{3}[-. ]?\d{3}")
 _GROUPED = re.compile(r"\(?0[1-9]\d{0,4}\)?(?:[-. /]{1,2}\d{2,8}){1,5}")
 _EXTENSION = re.compile(r"(?i) ?(?:x|(?:ext|extension|durchwahl|poste)\.? ?)[0-9]{1,6}$")
 

@@ -22,6 +22,7 @@ from streamguard.checks.contract import Rules
 from streamguard.checks.echo import EchoRules
 from streamguard.checks.injection import InjectionRules
 from streamguard.checks.moderation_scores import ModerationRules
+from streamguard.checks.personal import PersonalRules
 from streamguard.checks.prompt_leak import PromptLeakRules
 from streamguard.errors import ConfigError
 from streamguard.resources import resource_dir
@@ -39,6 +40,7 @@ class InputRules(Rules):
     bounds: BoundsRules = BoundsRules()
     injection: InjectionRules = InjectionRules()
     moderation: ModerationRules = ModerationRules()
+    personal: PersonalRules = PersonalRules()
 
 
 class OutputRules(Rules):
