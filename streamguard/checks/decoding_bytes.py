@@ -97,8 +97,8 @@ def _run(run: str, start: int) -> Passage | None:
     end = start + len(run)
     if (digits := _HEX.match(bare)) and (said := _text(bytes.fromhex(digits[1]))) is not None:
         return Passage("hex", start, end, said, reads(said, certain=True))
-    if _BASE32.match(bare) and (said := _base32(bare)) is not None and reads(said, certain=True):
-        return Passage("base32", start, end, said)
+    if _BASE32.match(bare) and (said := _base32(bare)) is not None:
+        return Passage("base32", start, end, said, reads(said, certain=True))
     plain = bare.replace("-", "+").replace("_", "/")
     if (said := _text(_base64(plain))) is not None:
         return Passage("base64", start, end, said, reads(said, certain=True))

@@ -112,5 +112,5 @@ def _passage(text: str, family: _Family, cluster: list[tuple[int, int]]) -> Iter
 
 
 def _plain(said: str) -> int:
-    """How many plain letters and digits a row of escapes stands for."""
-    return sum(character.isascii() and character.isalnum() for character in said[:_JUDGED])
+    """How many characters that no coding escapes a row of escapes stands for."""
+    return sum(character.isascii() and (character.isalnum() or character in "-._~") for character in said[:_JUDGED])

@@ -11,8 +11,12 @@ from streamguard.checks.vocabulary import ENGLISH, KNOWN, ORDERS
 
 _MOST = 1_000
 """Spaced letters of one passage that are put together: finding the words among them takes a dozen steps a letter."""
-_SPACED = Pattern(r"(?:^|[^A-Za-z0-9])([A-Za-z0-9@$](?:[^A-Za-z0-9]{1,4}[A-Za-z0-9@$]){4,})(?:$|[^A-Za-z0-9])", group=1)
+# Letters of any script part words: "i ç" is Turkish. Few wide ranges, for an automaton that knows every letter fills its memory.
+_NEITHER = r"[^A-Za-z0-9\x{C0}-\x{1FFF}\x{2C00}-\x{2DFF}\x{3040}-\x{D7FF}]"
+_SPACED = Pattern(rf"(?:^|{_NEITHER})([A-Za-z0-9@$](?:{_NEITHER}{{1,4}}[A-Za-z0-9@$]){{4,}})(?:$|{_NEITHER})", group=1)
 _APART = re.compile(r"[^A-Za-z0-9@$]+")
+_PIECES = 800
+"""Passages of spaced letters that are put together, a long one counted by its hundreds of characters."""
 _LONGEST = max(map(len, KNOWN))
 
 _LEET_TOKEN = re.compile(r"[A-Za-z0-9@$!|+]*[A-Za-z][A-Za-z0-9@$!|+]*")
@@ -36,24 +40,32 @@ _FEW_TURNED = 5
 
 def spaced(text: str) -> Iterator[Passage]:
     """Letters with signs between them: `i g n o r e`, `i.g.n.o.r.e`, `i-g-n-o-r-e`."""
-    left = 4 * _MOST
+    left = _PIECES
     for start, end in _SPACED.spans(text):
-        for place in range(start, end, 4 * _MOST):
-            if left <= 0:
+        for place in range(start, end, 2 * _MOST):
+            piece = text[place : min(end, place + 2 * _MOST)]
+            if _few_letters(piece):
+                continue
+            left -= 1 + len(piece) // 100
+            if left < 0:
                 raise TooMuch
-            piece = text[place : min(end, place + 4 * _MOST)]
             said = _put_together(piece)
-            left -= len(piece)
             if said is not None:
                 yield Passage("spaced", place, place + len(piece), said)
+
+
+def _few_letters(piece: str) -> bool:
+    """Whether `piece` is rather a row of numbers, or of a few letters again and again (genes)."""
+    letters = [character for character in piece if character.isalpha()]
+    if len(letters) < 0.6 * sum(character.isalnum() for character in piece):
+        return True
+    return len(letters) > 40 and len(set(letters)) < 8
 
 
 def _put_together(piece: str) -> str | None:
     """The words of spaced letters: as wider gaps part them, or else as known words do; None when they are none."""
     gaps = _APART.findall(piece)
     letters = [letter for letter in _APART.split(piece) if letter]
-    if sum(letter.isalpha() for letter in letters) < 0.6 * len(letters):
-        return None
     narrow = min(map(len, gaps), default=1)
     if any(len(gap) > narrow for gap in gaps):
         parted = "".join(
@@ -155,10 +167,14 @@ def emoji(text: str) -> Iterator[Passage]:
         return
     for start, end in _EMOJI_LETTERS.spans(text):
         piece = text[start:end].replace("\ufe0f", "").translate(LETTERS)
-        said = _put_together(piece) if _APART.search(piece) else None
-        if said is None and reads(plain := " ".join(_segmented("".join(_APART.split(piece))[:_MOST]))):
-            said = plain
-        if said is not None:
+        letters = [letter for letter in _APART.split(piece[: 4 * _MOST]) if letter]
+        if any(len(letter) > 1 for letter in letters):
+            said = " ".join(letters) if len(letters) > 1 else " ".join(_segmented(letters[0][:_MOST]))
+        else:
+            said = _put_together(piece[: 4 * _MOST]) or ""
+        # Flags in a row are words of two letters.
+        words = [word for word in said.lower().split() if len(word) >= 3 and word in KNOWN]
+        if 2 * sum(map(len, words)) >= len(said.replace(" ", "")) and reads(said):
             yield Passage("emoji", start, end, said)
 
 

@@ -23,6 +23,8 @@ _BEYOND = 12
 """Words beyond the outer traces that may belong to the passage."""
 _CLOSE = 4
 """Characters between two words of one passage."""
+_LETTERS = 8
+"""Of all traces of a passage together: `won ton` says something backwards too."""
 _SHARE = 0.4
 
 
@@ -127,7 +129,7 @@ def _stretches(text: str, tokens: list[tuple[int, int]], lower: list[str], ciphe
             groups.append([place])
     decode = _DECODERS[cipher]
     for group in groups:
-        if len(group) < (2 if cipher in _COMMON else 3):
+        if len(group) < (2 if cipher in _COMMON else 3) or sum(len(lower[place]) for place in group) < _LETTERS:
             continue
         first = _edge(tokens, lower, group[0], -1, decode)
         last = _edge(tokens, lower, group[-1], 1, decode)
