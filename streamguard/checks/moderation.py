@@ -36,6 +36,11 @@ _SPEAKING_OF = re.compile(
     r"|dit|ecrit|dijo|escribio|significa|disse|detto|can't|cannot|won't|unable|not able|refuse|leider nicht"
     r"|keine anleitung)\b[^.!?]*$"
 )
+_SPOKEN_OF = re.compile(
+    r"[\"']? ?(?:means?|bedeutet|heisst|signifi\w+|comes? from"
+    r"|(?:is|was|are) (?:an? |the )?(?:\w+ )?(?:slurs?|slogan|salute|phrase|insult|term|word|threat))\b"
+)
+"""The same, after the phrase."""
 
 
 class Moderation:
@@ -81,7 +86,7 @@ class Moderation:
                 count = counts[word] = counts.get(word, 0) + 1
                 if count > _EACH:
                     continue
-                if (its := grade if count == _EACH else _graded(grade, folded, start)) is not None:
+                if (its := grade if count == _EACH else _graded(grade, folded, start, end)) is not None:
                     yield category, its, start, end
         if anchored:
             for place in _set().matches(folded):
@@ -96,13 +101,15 @@ def _of_rule(place: int, folded: str) -> Iterator[tuple[Category, Grade, int, in
             yield rule.category, rule.grade, start, end
         elif unless is not None and unless.found_in(folded[max(0, start - _AROUND) : end + _AROUND]):
             continue
-        elif (grade := _graded(rule.grade, folded, start)) is not None:
+        elif (grade := _graded(rule.grade, folded, start, end)) is not None:
             yield rule.category, grade, start, end
 
 
-def _graded(grade: Grade, folded: str, start: int) -> Grade | None:
-    """`grade`, or one less where the text speaks of the phrase that begins at `start`."""
-    if not _SPEAKING_OF.search(folded[max(0, start - _AROUND) : start]):
+def _graded(grade: Grade, folded: str, start: int, end: int) -> Grade | None:
+    """`grade`, or one less where the text speaks of the phrase that stands from `start` to `end`."""
+    if not (
+        _SPEAKING_OF.search(folded[max(0, start - _AROUND) : start]) or _SPOKEN_OF.match(folded, end, end + _AROUND)
+    ):
         return grade
     return 2 if grade == 3 else 1 if grade == 2 else None
 

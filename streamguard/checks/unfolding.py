@@ -21,7 +21,7 @@ def unfolded(text: str, folded: str, places: Sequence[tuple[int, int]]) -> list[
         return whole
     words = [match.span() for match in _WORD.finditer(text)]
     plain = [(text[start:end].lower() if text.isascii() else fold(text[start:end])) for start, end in words]
-    if " ".join(plain) != folded:
+    if not words or " ".join(plain) != folded:
         return whole
     starts = [0, *accumulate(len(word) + 1 for word in plain)]
     return [_place(text, words, starts, plain, *place) for place in places]
