@@ -58,11 +58,15 @@ class InputChain:
         if story.tell(bounds.NAME, bounds.within_bounds(texts, self._rules.bounds)):
             return story.end(("",) * len(texts))
         found = PlaceholderMap()
-        checks = (*self._checks, RedactPersonal(found, self._rules.personal))
+        checks = self.checks(found)
         subjects = tuple(story.through(checks, subject, place) for place, subject in enumerate(texts))
         story.tell(empty.NAME, empty.something_asked(subjects))
         redacted = found.sweep([subject.text for subject in subjects])
         return story.end(redacted, found.placeholders())
+
+    def checks(self, found: PlaceholderMap) -> tuple[Check, ...]:
+        """What each text of one request passes, in order; `found` collects what is replaced."""
+        return (*self._checks, RedactPersonal(found, self._rules.personal))
 
 
 class OutputChain:
@@ -93,14 +97,25 @@ class OutputChain:
         """
         subject = Subject(output, "assistant", "output")
         story = _Story(*self._stamp, "output", (subject,))
-        checks = (
+        checks = self.checks(placeholders, system_text, asked, canary, finish_reason)
+        return story.end((story.through(checks, subject, 0).text,), tuple(placeholders))
+
+    def checks(
+        self,
+        placeholders: Sequence[Placeholder] = (),
+        system_text: str = "",
+        asked: str = "",
+        canary: str | None = None,
+        finish_reason: str | None = None,
+    ) -> tuple[Check, ...]:
+        """What one answer passes, in order; the arguments are those of `run`."""
+        return (
             *self._first,
             Coherence(self._rules.coherence, finish_reason, asked),
             PromptLeak(self._rules.prompt_leak, system_text, canary),
             *self._extra,
             PersonalEcho(self._rules.personal_echo, placeholders, f"{system_text}\n{asked}"),
         )
-        return story.end((story.through(checks, subject, 0).text,), tuple(placeholders))
 
 
 C = TypeVar("C", InputChain, OutputChain)
@@ -144,6 +159,8 @@ class _Story:
             self.tell(check.name, finding, place)
             if finding.text is not None:
                 subject = replace(subject, text=finding.text)
+            if finding.score:
+                subject = replace(subject, earlier={**subject.earlier, check.name: finding.score})
             if finding.hidden:
                 subject = replace(subject, hidden=(*subject.hidden, *finding.hidden))
         return subject
