@@ -16,14 +16,14 @@ _STAND_INS = (
     "example sample placeholder dummy redacted changeme change-me changethis your here fake todo lorem ipsum foobar mask- masked"
     " insert replace removed hidden deadbeef secret-key secretkey secret-token not-a-real notareal not-real ... … *** < > { }"
     " -my- -the- -some- -test- -demo- -goes- -put- -null- -none- -undefined- -string- -value- -enter- -fill- -add-"
-).split()  # noqa: SIM905  # fifty words are easier to read in three lines than in fifty
+)
 """What stands where a key would. A four-letter word comes up by chance in one of two thousand keys of 40 characters."""
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "01234567890"
 _ROWS = [row[at : at + 6] for row in (_LETTERS, _LETTERS[::-1], _DIGITS, _DIGITS[::-1]) for at in range(len(row) - 5)]
 _REPEATED = [each * 5 for each in _LETTERS + "0123456789"]
-_INVENTED = Words((*_STAND_INS, *_ROWS, *_REPEATED))
+_INVENTED = Words((*_STAND_INS.split(), *_ROWS, *_REPEATED))
 
 _PIECE = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}")
 _SEPARATORS = re.compile(r"[^A-Za-z0-9]")

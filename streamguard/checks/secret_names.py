@@ -43,11 +43,11 @@ _NO_CREDENTIAL = Pattern(
     r"|max|min|num|total|input|output|prompt|completion|per|stop|pad|eos|bos|unk|mask|special|cancellation|device|push)[_.-]?(?:key|token)"
     r"|(?:key|token|secret|password|pwd|credential)s?[_.-]?(?:ids?|names?|count|counts|types?|len|length|size|limit|usage|used|path"
     r"|files?|dir|url|uri|endpoint|hint|policy|version|alias|arn|ttl|expiry|expires?\w*|index|prefix|suffix|format|field|column|vault|store|space|board|words?|frames?"
-    r"|note|stone|ring|chain|pairs?|code|codes|map|set|spec|ref|refs|fingerprint|digest|sha\d*|md5|checksum|manager|provider|service|class|error|rotation|status)\b"
+    r"|note|stone|ring|chain|pairs?|code|codes|map|set|spec|ref|refs|fingerprint|digest|sha\d*|md5|checksum|manager|provider|service|class|error|rotation|status)(?:\b|_)"
 )
 _NAMES_OF_PASSWORDS = ("pass", "pwd", "kennwort")
 _REFERENCE = re.compile(
-    r"\$[A-Z_]+\Z|\$[({]|%[A-Z_]+%|[@/.~]|(?:https?|file|s3|gs|arn|urn|vault|op|ssm)[:/]|(?:\S{0,60}@)?sha[0-9]{1,3}[:=-]|pk_(?:live|test)_|pk\.eyJ|phc_|sb_publishable_|AAAAB3Nza|[\w-]+(?:\.[A-Za-z_]\w*)+\Z"
+    r"\$[A-Z_]+\Z|\$[({]|%[A-Z_]+%|[@/.~]|(?:https?|file|s3|gs|arn|urn|vault|op|ssm)[:/]|(?:\S{0,60}@)?sha[0-9]{1,3}[:=-]|pk_(?:live|test)_|pk\.eyJ|phc_|sb_publishable_|AAAAB3Nza|\S*-[0-9]+(?:\.[0-9]+)+\Z|[\w-]+(?:\.[A-Za-z_]\w*)+\Z"
 )
 _NO_VALUE = re.compile(
     r"\b(?i:hash|sha|sha1|sha256|digest|fingerprint|checksum|id|ids|commit|md5|version|etag|uuid|request|order|trace)\b:?\Z"

@@ -4,7 +4,8 @@ Written from what vendors publish about their tokens, and from tokens that their
 a format. `streamguard.checks.secret_names` finds credentials that have no form of their own by the names they are given.
 
 Every expression runs on stdlib `re`, anchored beside a literal that was found and on a bounded piece of text: repetitions are
-counted and no two that share characters stand side by side, so the work at one literal has a fixed bound.
+counted and no two that share characters stand side by side, so the work at one literal has a fixed bound. No match holds a
+space or a character beyond ASCII (`secrets.open_from` relies on it).
 """
 
 import re
@@ -141,11 +142,11 @@ RULES: tuple[SecretRule, ...] = (
     _open("buildkite_token", ("bkct_", "bkaj_"), 30),
     _fixed("postman_key", "PMAK-", r"[a-f0-9]{24}-[a-f0-9]{34}"),
     _fixed("prefect_key", ("pnu_", "pnb_"), r"[A-Za-z0-9]{36}"),
-    _fixed("sourcegraph_token", ("sgp_", "sgd_"), r"(?:(?:[a-f0-9]{16}|local)_)?[a-f0-9]{40,64}"),
+    _fixed("sourcegraph_token", ("sgp_", "sgd_"), r"(?:(?:[a-fA-F0-9]{16}|local)_)?[a-fA-F0-9]{40,64}"),
     _fixed("launchdarkly_key", ("sdk-", "api-"), _UUID, proof="form", score=0.8),
     _fixed("readme_key", "rdme_", r"[a-z0-9]{70,74}"),
-    _fixed("infracost_key", "ico-", r"[A-Za-z0-9]{32}"),
-    _fixed("octopus_key", "API-", r"[A-Z0-9]{25,32}", proof="dense"),
+    _fixed("infracost_key", "ico-", r"[A-Za-z0-9]{32}", proof="mixed"),
+    _fixed("octopus_key", "API-", r"[A-Z0-9]{25,28}", proof="dense"),
     _fixed("openshift_token", "sha256~", r"[\w-]{43}"),
     SecretRule("harness_key", ("pat.", "sat."), rf"{_START}[ps]at\.([\w-]{{22}}\.[A-Za-z0-9]{{24}}\.[A-Za-z0-9]{{20}}){WORD}"),
     # Models
@@ -190,11 +191,11 @@ RULES: tuple[SecretRule, ...] = (
     _open("paddle_key", ("pdl_live_apikey_", "pdl_sdbx_apikey_"), 40, more=r"[A-Za-z0-9_]"),
     _open("duffel_token", ("duffel_test_", "duffel_live_"), 40, more=r"[A-Za-z0-9_=-]"),
     # Messages, mail
-    SecretRule("slack_token", ("xox",), rf"{_START}xox(?:[a-eopr-s]-|e\.xox[bp]-)(?:[0-9]{{1,14}}-){{0,3}}([A-Za-z0-9%-]{{8,64}})", more=r"[A-Za-z0-9%-]"),
+    SecretRule("slack_token", ("xox",), rf"{_START}xox(?:[a-eopr-s]-|e\.xox[bp]-)(?:[0-9]{{1,14}}-){{0,3}}+([A-Za-z0-9%-]{{8,64}})", more=r"[A-Za-z0-9%-]"),
     _open("slack_app_token", "xapp-", 30),
     SecretRule("slack_webhook", ("hooks.slack.com/",), r"hooks\.slack\.com/(?:services|workflows|triggers)/(?:[A-Z0-9]{6,14}/){1,2}([A-Za-z0-9+/]{16,80})", more=r"[A-Za-z0-9+/]"),
     SecretRule("discord_webhook", ("/api/webhooks/",), rf"/api/webhooks/[0-9]{{15,20}}/({_SEGMENT}{{50,80}})", inner=True),
-    SecretRule("teams_webhook", (".webhook.office.com/",), rf"\.webhook\.office\.com/webhookb2/([A-Za-z0-9-]{{36}}@[A-Za-z0-9-]{{36}}/IncomingWebhook/[A-Za-z0-9]{{32}}/[A-Za-z0-9-]{{36,90}})", proof="form", inner=True),
+    SecretRule("teams_webhook", (".webhook.office.com/",), r"\.webhook\.office\.com/webhookb2/([A-Za-z0-9-]{36}@[A-Za-z0-9-]{36}/IncomingWebhook/[A-Za-z0-9]{32}/[A-Za-z0-9-]{36,90})", proof="form", inner=True),
     SecretRule("zapier_webhook", ("hooks.zapier.com/",), r"hooks\.zapier\.com/hooks/catch/([0-9]{4,10}/[A-Za-z0-9]{5,12})", proof="form", inner=True),
     SecretRule("telegram_token", (":aa",), rf"(?<![0-9])[0-9]{{8,10}}:(AA[A-Za-z0-9_-]{{32,34}}){TOKEN}", before=10, back=r"[0-9]"),
     _fixed("sendgrid_key", "SG.", r"[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64}"),
@@ -223,7 +224,7 @@ RULES: tuple[SecretRule, ...] = (
     _open("grafana_cloud_token", ("glc_", "eyJrIjoi"), 32, more=_BASE64),
     _open("sentry_token", "sntrys_", 40, more=r"[A-Za-z0-9+/=_]"),
     _fixed("sentry_token", "sntryu_", r"[a-f0-9]{64}"),
-    SecretRule("dynatrace_token", ("dt0c01.", "dt0s01.", "dt0s02.", "dt0s08.", "dt0s16."), rf"{_START}dt0[cs]\d\d\.([A-Za-z0-9]{{8,24}}\.[A-Za-z0-9]{{40,64}}){WORD}"),
+    SecretRule("dynatrace_token", ("dt0c01.", "dt0s01.", "dt0s02.", "dt0s08.", "dt0s16."), rf"{_START}dt0[cs]\d\d\.([A-Za-z0-9]{{8,24}}\.[A-Za-z0-9]{{40,64}}){WORD}", proof="dense"),
     _open("honeycomb_key", ("hcaik_", "hcaic_", "hcaid_", "hcamk_"), 32, more=_ALNUM),
     _open("posthog_key", ("phx_", "phs_"), 40, more=_ALNUM),
     _open("mapbox_token", "sk.eyJ", 60, more=r"[A-Za-z0-9_.-]"),
@@ -239,7 +240,7 @@ RULES: tuple[SecretRule, ...] = (
     _open("facebook_token", "EAA", 80, more=_ALNUM),
     _open("instagram_token", ("IGQ", "IGA"), 80),
     _open("linkedin_secret", "WPL_AP", 16, more=r"[A-Za-z0-9_.=/+]"),
-    _open("okta_token", "SSWS ", 38),
+    SecretRule("okta_token", ("SSWS ",), rf"SSWS\s{{1,3}}({_SEGMENT}{{38,64}})", more=_SEGMENT, inner=True),
     _open("contentful_token", "CFPAT-", 40),
     _open("typeform_token", "tfp_", 40),
     _fixed("frameio_token", "fio-u-", r"[A-Za-z0-9_=-]{64}"),
@@ -254,9 +255,9 @@ RULES: tuple[SecretRule, ...] = (
     SecretRule("bearer_token", ("bearer ",), r"(?i:bearer)\s{1,3}([A-Za-z0-9._~+/-]{16,128}={0,2})", more=r"[A-Za-z0-9._~+/=-]", inner=True, score=0.8),
     SecretRule("authorization", ("authorization",), r"(?i:authorization)[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?:[A-Za-z-]{3,12}\s{1,2})?([A-Za-z0-9._~+/-]{16,128}={0,2})", more=r"[A-Za-z0-9._~+/=-]", inner=True, score=0.8),
     SecretRule("basic_auth", ("basic ",), r"(?i:basic)\s{1,3}([A-Za-z0-9+/]{8,200}={0,2})", proof="basic", more=r"[A-Za-z0-9+/=]", inner=True, score=0.9),
-    SecretRule("user_password", (" -u ", "--user ", "--user=", " -u\"", " -u'"), r"(?: -u ?|--user[ =])[\"']?[^\s:\"'/]{1,64}:([^\s\"'@]{5,128})(?=[\s\"']|$)", proof="password", inner=True, score=0.8),
-    SecretRule("netrc_password", ("login ",), r"(?<=\s)login\s{1,4}\S{1,80}\s{1,4}(?:password|passwd)\s{1,4}(\S{5,128})", proof="password", inner=True, score=0.85),
-    SecretRule("url_password", ("://",), r"(?<=[A-Za-z0-9])://[^\s:/@\"'<>`]{0,80}:([^\s/@\"'<>`]{3,128})@[A-Za-z0-9\[{.]", proof="password", inner=True, score=0.85),
+    SecretRule("user_password", (" -u ", "--user ", "--user=", " -u\"", " -u'"), r"(?: -u {0,2}|--user[ =]{1,3})[\"']?[^\s:\"'/]{0,64}:[\"']?([!#-&(-~]{5,128})(?=[\s\"']|$)", proof="password", inner=True, score=0.8),
+    SecretRule("netrc_password", ("login ",), r"(?<=\s)login\s{1,4}\S{1,80}\s{1,4}(?:password|passwd)\s{1,4}([!-~]{5,128})", proof="password", inner=True, score=0.85),
+    SecretRule("url_password", ("://",), r"(?<=[A-Za-z0-9])://[^\s:/@\"'<>`]{0,80}:([!#-&(-.0-;=?A-_a-~]{3,128})@[A-Za-z0-9\[{.]", proof="password", inner=True, score=0.85),
 )  # fmt: skip  # one format a line
 
 SHAPES: tuple[tuple[str, str, Proof, float], ...] = (

@@ -7,7 +7,7 @@ that begin like a token are let pass.
 Misses keys without a form or a name beside them, passwords that are plain words or hold characters beyond ASCII, passwords
 told in a sentence that look like words, and what is split over messages or encoded (`encoded` looks into that).
 
-Costs about COST µs on 2 KB where nothing is found. One pass of Aho-Corasick looks for the formats' literals and for names;
+Costs about 45 µs on 2 KB where nothing is found. One pass of Aho-Corasick looks for the formats' literals and for names;
 what stands at each is matched on a bounded piece, so that the work is linear in the text.
 """
 
