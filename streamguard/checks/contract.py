@@ -59,6 +59,8 @@ class Subject:
     direction: Direction = "input"
     hidden: tuple[str, ...] = ()
     """Texts that stood in it unseen and were taken out by a check before (`Finding.hidden`)."""
+    earlier: Mapping[str, float] = field(default_factory=dict[str, float], compare=False)
+    """Scores above 0 that the checks before gave it, by their names: tricks make a text suspicious in other eyes too."""
 
 
 @dataclass(frozen=True, slots=True)
