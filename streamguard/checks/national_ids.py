@@ -109,7 +109,7 @@ def _aadhaar(n: str) -> bool:
 
 
 def _sin(n: str) -> bool:
-    return n[0] not in "08" and luhn(n)
+    return n[0] != "8" and luhn(n)
 
 
 def _tfn(n: str) -> bool:
@@ -284,9 +284,9 @@ _SHAPES = (
     r"|\d{1,2}\.\d{3}\.\d{3}-[0-9K]"  # Chile
     r"|(?:2[0347]|3[034])-\d{8}-\d"  # Argentina
     r"|[A-Z]{4}\d{6}[HM][A-Z]{5}[0-9A-Z]\d"  # Mexico
-    r"|[STFGM]\d{7}[A-Z]|[A-Z]{1,2}\d{6}\([0-9A]\)|[A-Z][1289]\d{8}"  # Singapore, Hong Kong, Taiwan
+    r"|[STFGM]\d{7}[A-Z]|[A-Z][1289]\d{8}"  # Singapore, Taiwan
 )
-_WRITTEN = Pattern(rf"(?i)\b(?:{_SHAPES})")
+_WRITTEN = Pattern(rf"(?i)\b(?:(?:{_SHAPES})\b|[A-Z]{{1,2}}\d{{6}}\([0-9A]\))")  # the last is Hong Kong's
 _SEPARATORS = re.compile(r"[ ./()-]")
 _JOINED, _JOINED_AFTER = frozenset("_.+/-"), frozenset("_-")
 """What stands beside a piece of something longer."""

@@ -45,8 +45,10 @@ def ip_addresses(text: str) -> Iterator[tuple[int, int]]:
                 yield start, end
     if text.count(":") > 1:
         for start, end in _IPV6.spans(text):
-            beside = text[end : end + 1]
-            if end - start >= 6 and not (beside.isalnum() or beside in ("_", ":")) and _is_address(text[start:end]):
+            beside, written = text[end : end + 1], text[start:end]
+            if len(written) < 6 or beside.isalnum() or beside in ("_", ":") or _FINGERPRINT.fullmatch(written):
+                continue
+            if _is_address(written):
                 yield start, end
 
 
@@ -57,11 +59,15 @@ def mac_addresses(text: str) -> Iterator[tuple[int, int]]:
     for start, end in _MAC.spans(text):
         before, after = text[start - 1 : start], text[end : end + 1]
         digits = text[start:end].lower().translate(_NO_SEPARATORS)
+        if "." in text[start:end] and (digits.isdigit() or _continues(text, start, end)):
+            continue
         # Six groups inside a longer chain (a fingerprint, a UUID) are not an address.
         if before not in _LINKS and after not in _LINKS and len(set(digits)) > 1:
             yield start, end
 
 
+_FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{2}:){7}[0-9A-Fa-f]{2}")
+"""Eight bytes in a row: the piece of a key's fingerprint sooner than an address of groups that all lack two digits."""
 _NO_SEPARATORS = {ord(separator): None for separator in ":-."}
 _LINKS = frozenset({":", "-", "_"})
 
