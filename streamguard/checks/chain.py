@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 from streamguard.checks import bounds, empty
 from streamguard.checks.business import Business
 from streamguard.checks.coherence import Coherence
-from streamguard.checks.contract import PASS, ChainResult, Check, Direction, Finding, Subject
+from streamguard.checks.contract import PASS, ChainResult, Check, Direction, Finding, Scored, Subject
 from streamguard.checks.echo import PersonalEcho
 from streamguard.checks.injection import Injection
 from streamguard.checks.moderation import Moderation
@@ -143,6 +143,7 @@ class _Story:
         self._together = self._hashes[0] if len(self._hashes) == 1 else _keyed(key, "".join(self._hashes))
         self._verdicts: list[Verdict] = []
         self._passed: dict[str, float | None] = {}
+        self._scored: dict[str, list[Scored | None]] = {}
         self._blocked: Reason | None = None
         self._escalated: tuple[Reason, str] | None = None
         self._code = ""
@@ -167,6 +168,9 @@ class _Story:
 
     def tell(self, check: str, finding: Finding, place: int | None = None) -> bool:
         """Record a finding about the text at `place`, or about all together. True when it blocks."""
+        if finding.score is not None and place is not None:
+            scored = self._scored.setdefault(check, [None] * len(self._hashes))
+            scored[place] = Scored(finding.score, finding.contributions)
         if finding.action == "pass":
             before = self._passed.get(check)
             self._passed[check] = finding.score if before is None else max(before, finding.score or 0.0)
@@ -214,6 +218,8 @@ class _Story:
             blocked=self._blocked,
             escalated=escalated,
             code=code,
+            hashes=tuple(self._hashes),
+            scored={check: tuple(scored) for check, scored in self._scored.items()},
         )
 
 

@@ -107,12 +107,21 @@ class Check(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """How a check scored one text, and what that score is made of; also where it let the text pass."""
+
+    score: float
+    contributions: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, slots=True)
 class ChainResult:
     """What a chain made of the texts it was given, in their order.
 
     `texts` are redacted and safe to keep. Where a text could not be checked to the end (over the bounds, or a check
     failed), all of them are empty: nobody knows what stands in them. `blocked` is the first reason to stop, None when
     the texts may go on; `escalated` the first reason to ask a person, where nothing blocks; `code` is that verdict's code.
+    `hashes` are the texts' content hashes, `scored` tells by check how each text was scored: for checks that come after.
     """
 
     texts: tuple[str, ...]
@@ -121,6 +130,8 @@ class ChainResult:
     blocked: Reason | None = None
     escalated: Reason | None = None
     code: str = ""
+    hashes: tuple[str, ...] = ()
+    scored: Mapping[str, tuple[Scored | None, ...]] = field(default_factory=dict[str, tuple[Scored | None, ...]])
 
     @property
     def text(self) -> str:
