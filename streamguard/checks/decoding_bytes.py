@@ -43,6 +43,7 @@ _MORSE_CODES = """.- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .-
 _MORSE_LETTERS: dict[str, str] = dict(
     zip(_MORSE_CODES.split(), "abcdefghijklmnopqrstuvwxyz0123456789.,?'/:-", strict=True)
 )
+_DECORATION = 6
 _MORSE_SIGNS = str.maketrans({"·": ".", "•": ".", "–": "-", "—": "-", "−": "-", "_": "-"})
 _MORSE_WORDS = re.compile(r"[ \t]*[/|\n]+[ \t]*|[ \t]{2,}")
 
@@ -168,7 +169,7 @@ def codes(text: str) -> Iterator[Passage]:
 
 def _coded(kind: str, start: int, end: int, numbers: Iterable[int]) -> Iterator[Passage]:
     said = "".join(chr(number) if number in _ASCII else "\ufffd" for number in numbers)
-    if printable(said) and reads(said):
+    if printable(said) and reads(said, certain=True):
         yield Passage(kind, start, end, said)
 
 
@@ -183,5 +184,6 @@ def morse(text: str) -> Iterator[Passage]:
             "".join(_MORSE_LETTERS.get(letter, "\ufffd") for letter in word.split())
             for word in _MORSE_WORDS.split(signs)
         )
-        if printable(said) and reads(said):
+        # Rows of dots and dashes that only decorate are letters too, but few different ones.
+        if len(set(said)) > _DECORATION and printable(said) and reads(said, certain=True):
             yield Passage("morse", start, end, said)

@@ -15,11 +15,14 @@ _MOST = 1_000
 _NEITHER = r"[^A-Za-z0-9\x{C0}-\x{1FFF}\x{2C00}-\x{2DFF}\x{3040}-\x{D7FF}]"
 _SPACED = Pattern(rf"(?:^|{_NEITHER})([A-Za-z0-9@$](?:{_NEITHER}{{1,4}}[A-Za-z0-9@$]){{4,}})(?:$|{_NEITHER})", group=1)
 _APART = re.compile(r"[^A-Za-z0-9@$]+")
+_HELD = 0.4
+"""Share of its letters that stand in known words, from which spaced letters are words."""
 _PIECES = 800
 """Passages of spaced letters that are put together, a long one counted by its hundreds of characters."""
 _LONGEST = max(map(len, KNOWN))
 
 _LEET_TOKEN = re.compile(r"[A-Za-z0-9@$!|+]*[A-Za-z][A-Za-z0-9@$!|+]*")
+_LEET_WRITTEN = re.compile(r"[A-Za-z0-9@$!|+]+")
 _LEET_SIGN = re.compile(r"[0-9@$!|+]")
 _LEET = (str.maketrans("0123456789@$!|+", "oizeasgtbgasilt"), str.maketrans("0123456789@$!|+", "olzeasgtbgasiit"))
 _SENTENCE = re.compile(r"[.?]\s|\n")
@@ -32,6 +35,18 @@ _CANDIDATES = 10_000
 _EMOJI = "\U0001f150-\U0001f169\U0001f170-\U0001f189\U0001f1e6-\U0001f1ff"
 _ANY_EMOJI = re.compile(f"[{_EMOJI}]")
 _EMOJI_LETTERS = Pattern(rf"[{_EMOJI}](?:[^{_EMOJI}A-Za-z0-9]{{0,4}}[{_EMOJI}]){{4,}}")
+
+_JOINERS = re.compile("[\u200b-\u200d\u2060\ufe0f]")
+_COUNTRY_CODES = """
+ac ad ae af ag ai al am ao aq ar as at au aw ax az ba bb bd be bf bg bh bi bj bl bm bn bo bq br bs bt bv bw by bz ca cc
+cd cf cg ch ci ck cl cm cn co cp cr cu cv cw cx cy cz de dg dj dk dm do dz ea ec ee eg eh er es et eu fi fj fk fm fo fr
+ga gb gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu ic id ie il im in io iq ir is it je jm jo jp
+ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mf mg mh mk ml mm mn mo mp mq mr ms mt mu
+mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps pt pw py qa re ro rs ru rw sa sb
+sc sd se sg sh si sj sk sl sm sn so sr ss st sv sx sy sz ta tc td tf tg th tj tk tl tm tn to tr tt tv tw tz ua ug um un
+us uy uz va vc ve vg vi vn vu wf ws xk ye yt za zm zw
+"""
+_COUNTRIES = frozenset(_COUNTRY_CODES.split())
 
 _TURNED = dict(zip("ɐqɔpǝɟƃɓɥᴉıɾʞlɯuodbɹsʇnʌʍxʎzʃ", "abcdefgghiijklmnopqrstuvwxyzl", strict=True))
 _SURELY_TURNED = re.compile("[ɐɔǝɟƃɥᴉɾʞɯɹʇʌʍʎ]")
@@ -77,7 +92,7 @@ def _put_together(piece: str) -> str | None:
     for said in _plainly("".join(letters)):
         words = _segmented(said.lower()[:_MOST])
         held = sum(len(word) for word in words if word in KNOWN and len(word) >= 3)
-        if held >= 0.6 * len(said[:_MOST]) and (any(word in ORDERS for word in words) or held >= 8):
+        if held >= max(_HELD * len(said[:_MOST]), 6):
             return " ".join(words)
     return None
 
@@ -128,7 +143,7 @@ def leet(text: str) -> Iterator[Passage]:
             hits.append((*match.span(), word))
     for place, (start, end, word) in enumerate(hits):
         beside = place + 1 < len(hits) and hits[place + 1][0] - end < _REACH // 2
-        if start < reached or not (beside or (word in ORDERS and len(word) >= 6)):
+        if start < reached or not (beside or (word in ORDERS and len(word) >= 6) or _dense(text, start, end)):
             continue
         since = max(reached, start - _REACH)
         first = max((match.end() for match in _SENTENCE.finditer(text, since, start)), default=since)
@@ -139,7 +154,14 @@ def leet(text: str) -> Iterator[Passage]:
             last = other[1]
         stop = _SENTENCE.search(text, last, min(len(text), last + _REACH))
         reached = stop.start() if stop else min(len(text), last + _REACH)
-        yield Passage("leet", first, reached, _LEET_TOKEN.sub(_leet_written, text[first:reached]))
+        yield Passage("leet", first, reached, _LEET_WRITTEN.sub(_leet_written, text[first:reached]))
+
+
+def _dense(text: str, start: int, end: int) -> bool:
+    """Whether half of the words around a place mix letters and signs."""
+    tokens = text[max(0, start - 60) : end + 60].split()[1:-1]
+    mixed = sum(bool(_LEET_SIGN.search(token)) and not token.isdigit() for token in tokens)
+    return len(tokens) >= 3 and 2 * mixed >= len(tokens)
 
 
 def _leet_word(token: str) -> str | None:
@@ -154,6 +176,8 @@ def _leet_written(match: re.Match[str]) -> str:
     token = match.group()
     if not _LEET_SIGN.search(token) or len(token) > 40:
         return token
+    if token.isdigit():  # `1` and `70` are words where all others are written so
+        return next((word for table in _LEET if (word := token.translate(table)) in ENGLISH), token)
     word = _leet_word(token)
     if word is not None:
         return word
@@ -166,16 +190,24 @@ def emoji(text: str) -> Iterator[Passage]:
     if text.isascii() or not _ANY_EMOJI.search(text):
         return
     for start, end in _EMOJI_LETTERS.spans(text):
-        piece = text[start:end].replace("\ufe0f", "").translate(LETTERS)
-        letters = [letter for letter in _APART.split(piece[: 4 * _MOST]) if letter]
+        piece = _JOINERS.sub("", text[start:end][: 4 * _MOST])
+        if _only_flags(piece):
+            continue
+        piece = piece.translate(LETTERS)
+        letters = [letter for letter in _APART.split(piece) if letter]
         if any(len(letter) > 1 for letter in letters):
             said = " ".join(letters) if len(letters) > 1 else " ".join(_segmented(letters[0][:_MOST]))
         else:
-            said = _put_together(piece[: 4 * _MOST]) or ""
-        # Flags in a row are words of two letters.
-        words = [word for word in said.lower().split() if len(word) >= 3 and word in KNOWN]
-        if 2 * sum(map(len, words)) >= len(said.replace(" ", "")) and reads(said):
+            said = _put_together(piece) or ""
+        if reads(said, certain=True):
             yield Passage("emoji", start, end, said)
+
+
+def _only_flags(piece: str) -> bool:
+    """Whether all rows of letters in `piece` are flags of countries, side by side."""
+    rows = re.findall("[\U0001f1e6-\U0001f1ff]+", piece)
+    pairs = [row[at : at + 2].translate(LETTERS) for row in rows for at in range(0, len(row), 2)]
+    return bool(pairs) and all(pair in _COUNTRIES for pair in pairs)
 
 
 def turned(text: str) -> Iterator[Passage]:
@@ -186,8 +218,12 @@ def turned(text: str) -> Iterator[Passage]:
     for count, line in enumerate(text.split("\n")):
         if count == _CANDIDATES:
             raise TooMuch
-        if len(_SURELY_TURNED.findall(line)) >= _FEW_TURNED:
-            said = "".join(_TURNED.get(letter, letter) for letter in reversed(line.lower()))
+        places = [match.start() for match in _SURELY_TURNED.finditer(line)]
+        if len(places) >= _FEW_TURNED:
+            first = line.rfind(" ", 0, places[0]) + 1
+            last = line.find(" ", places[-1])
+            stop = len(line) if last < 0 else last
+            said = "".join(_TURNED.get(letter, letter) for letter in reversed(line[first:stop].lower()))
             if reads(said):
-                yield Passage("turned", start, start + len(line), said)
+                yield Passage("turned", start + first, start + stop, said)
         start += len(line) + 1

@@ -5,16 +5,12 @@ cipher, or three for rotations that nobody uses, are a trace that is followed.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from string import ascii_lowercase as _ALPHABET
 
 from streamguard.checks.passages import Passage, reads
-from streamguard.checks.vocabulary import ENGLISH, KNOWN, ORDERS
+from streamguard.checks.vocabulary import ENGLISH, KNOWN
 
-_FREQUENT = """the and you your for are not with that this have from what all can will would about how who was but they his her
-one out there their please tell give write show make say now then into use know just like into them been more when where which
-everything anything nothing could should must only answer following question forget secret password hello without before after
-""".split
 _TOKEN = re.compile("[A-Za-z]+")
 _SEPARATORS = bytes(code if chr(code) in _ALPHABET else 32 for code in range(256))
 _NEAR = 6
@@ -52,6 +48,8 @@ def _from_pig_word(word: str) -> str:
     if len(low) < 4 or not low.endswith("ay"):
         return word
     body = low[:-2]
+    if body[-1] in "wyh" and body[0] in "aeiou" and body[:-1] in KNOWN:
+        return body[:-1]
     readings = [body[cut:] + body[:cut] for cut in range(len(body) - 1, max(0, len(body) - 4), -1)]
     readings += [body[:-1]] if body[-1] in "wyh" else [body]
     return next(
@@ -81,16 +79,22 @@ _COMMON = frozenset({"rot13", "atbash", "reversed", "pig_latin"})
 
 def _traces() -> dict[bytes, tuple[str, ...]]:
     """What frequent words become, by which ciphers. Words that become known ones leave no trace."""
-    found: dict[str, set[str]] = {}
-    for word in {word for word in (*_FREQUENT(), *ORDERS) if len(word) >= 3}:
-        for by in range(1, 26):
-            if by == 13 or len(word) >= 4:
-                found.setdefault(_rotation(by)(word), set()).add(f"rot{by}")
-        found.setdefault(_mirrored(word), set()).add("atbash")
-        found.setdefault(_backwards(word), set()).add("reversed")
-        for pig in _pig_words(word):
-            found.setdefault(pig, set()).add("pig_latin")
-    return {word.encode(): tuple(sorted(ciphers)) for word, ciphers in found.items() if word not in KNOWN}
+    found: dict[str, tuple[str, ...]] = {}
+
+    def leave(cipher: str, became: Iterable[str]) -> None:
+        for word in became:
+            if word not in KNOWN:
+                found[word] = (*found.get(word, ()), cipher)
+
+    words = sorted(word for word in ENGLISH if len(word) > 1)
+    # One string of all: tens of thousands of words in a few milliseconds.
+    every, longer = " ".join(words), " ".join(word for word in words if len(word) > 3)
+    for by in range(1, 26):
+        leave(f"rot{by}", _rotation(by)(every if by == 13 else longer).split())
+    leave("atbash", _mirrored(every).split())
+    leave("reversed", _backwards(every).split())
+    leave("pig_latin", {pig for word in words for pig in _pig_words(word)})
+    return {word.encode(): ciphers for word, ciphers in found.items()}
 
 
 _TRACES = _traces()
@@ -119,6 +123,11 @@ def ciphers(text: str) -> Iterator[Passage]:
 _MOST_CIPHERS = 4
 
 
+def _counted(trace: str) -> int:
+    """The letters of a trace; two-letter words of one language are words of another backwards."""
+    return len(trace) if len(trace) > 2 else 1
+
+
 def _stretches(text: str, tokens: list[tuple[int, int]], lower: list[str], cipher: str) -> Iterator[Passage]:
     hits = [place for place, word in enumerate(lower) if cipher in _TRACES.get(word.encode(), ())]
     groups: list[list[int]] = []
@@ -129,7 +138,7 @@ def _stretches(text: str, tokens: list[tuple[int, int]], lower: list[str], ciphe
             groups.append([place])
     decode = _DECODERS[cipher]
     for group in groups:
-        if len(group) < (2 if cipher in _COMMON else 3) or sum(len(lower[place]) for place in group) < _LETTERS:
+        if len(group) < (2 if cipher in _COMMON else 3) or sum(_counted(lower[place]) for place in group) < _LETTERS:
             continue
         first = _edge(tokens, lower, group[0], -1, decode)
         last = _edge(tokens, lower, group[-1], 1, decode)

@@ -1,6 +1,6 @@
 """Frequent words, to tell text that someone can read from letters that only look like it.
 
-A few hundred cover more than half of the running words of an English text; random letters, names, ids and code reach next to
+A thousand cover more than half of the running words of an English text; random letters, names, ids and code reach next to
 none. Beside them stand the words that orders to a model are made of.
 """
 
@@ -27,7 +27,36 @@ address message messages account card bank price cost credit product customer su
 site website internet online link file files data code test line list table key true false real sure different important
 possible large young early late ready able free full best better worse less least enough far near soon hot cold white black
 red green blue summer winter morning evening night tonight hour hours minute minutes meeting report quick quickly slowly
-easily fox dog cat lazy brown jumps secret
+easily fox dog cat lazy brown jumps secret accept access add age ago agree air allow almost along already anyway apply area
+arm army art article attention author baby base beautiful beginning behind body born box boy break brother build building
+burn busy car care career carry catch cause center central century certain chance check choose church class clean clear
+clearly club college color common community compare complete condition consider contain control cook copy correct course
+court cover create culture current cut daily dark date daughter dead deal death decide decision deep degree describe design
+develop development die difference difficult direction discover discuss disease doctor door draw dream dress drive drop easy
+economic economy education effect effort either else end energy enjoy entire environment especially example exist expect
+experience explain fall fast father favorite fear field fight figure fill film final finally fine finger finish fire fish
+fit fix floor fly force foreign forward friends front fun future game games garden general girl glass global goal god gold
+ground grow guess gun guy hair happy hard health heart heat heavy history hit hold hope horse hospital hotel human husband
+image imagine improve include income increase india indian indians industry information inside interest interested
+interesting interview investment involve island issue join king kind kitchen knowledge lack lady land language law lawyer
+lead leader legal level lie light likely listen local lot machine main major manage manager mark market marriage marry
+material matter mean means media medical medicine meaning memory mention method middle mind miss modern moment mother mouth
+movie movies music nation national natural nature nearly necessary news nice non normal north note notice offer oil opinion
+opportunity option original others outside owner pain paper parent parents park particular party pass past patient pattern
+peace perfect period photo physical pick picture plan plant player popular population position power practice prepare
+present president press pretty private probably process produce professional project protect prove provide public pull
+purpose push quality quite quora race radio rate reach reality realize recent recently record reduce region relationship
+remember remove require research resource result rich ride rise risk road rock room safe save science scientist sea season
+seat second section security sense series serious serve shoot shop shot side sign similar simple simply single sister
+situation size skill skills skin social society son song sort sound source south space special specific spend sport spring
+staff star statement station step store street strong structure study stuff style subject success successful sugar suggest
+sun surface tax teach technology television term text theory throw thus tip tips top total touch tough toward town trade
+traditional train travel treat treatment tree trip trouble trust truth type understand unit university usually value various
+video view visit voice vote wall war watch wear weather weight west whatever whether whole wide wife win wind window wish
+within wonder wood worker worst worth writer yet apple bird blood brain bus cake camera chicken clothes coffee cup eggs
+engine engineering exam fruit girlfriend boyfriend google facebook instagram iphone android laptop loan milk password pizza
+rice salt sex shoes software summarize tea translate tv whatsapp youtube draft editor greet joke poem recipe recommend reset
+sentence spell summary tool unlock weekend
 """
 _ORDERS = """
 ignore disregard forget override bypass previous prior earlier preceding instruction instructions prompt prompts rules rule
