@@ -1,7 +1,7 @@
 """Credentials known by the name they are given: `password=…`, `"api_key": "…"`, `our client secret is …`.
 
 Three ways to name one, each asking more of the value than the one before: a password that is assigned, a key or token that is
-assigned, and either in a sentence. Names that hold the word but no credential (`public_key`, `token_count`, `cache_key`) do not
+assigned, and either in a sentence ("the password is …"). Names that hold the word but no credential (`public_key`, `token_count`, `cache_key`) do not
 count, nor do values that refer to one (`$PASSWORD`, `settings.api_key`).
 """
 
@@ -31,6 +31,9 @@ _SAID = re.compile(
     r"(?i:pass(?:word|phrase|code)|secret|token|key|credential)s?\b[\"'`*:]{0,3}(?P<words>(?:\s{1,2}[A-Za-z]{1,12}+\b:?){0,5})\s{0,2}[:=]?\s{1,2}[\"'`(<*]{0,3}"
     rf"(?P<value>{_PLAIN}{{12,128}})"
 )
+_TOLD = re.compile(
+    r"(?i:pass(?:word|wort|phrase|code)?|pwd|kennwort)\s{1,2}(?i:is|was|ist|war|lautet|to)\s{1,2}[\"'`]?(?P<value>[!-~]{6,64})"
+)
 _BEFORE = re.compile(r"[A-Za-z0-9_.-]*\Z")
 _QUALIFIERS = re.compile(
     r"(?:api|access|secret|auth|private|priv|master|signing|sign|encryption|encrypt|service|client|account|storage|shared|app|db|database"
@@ -47,7 +50,7 @@ _NO_CREDENTIAL = Pattern(
 )
 _NAMES_OF_PASSWORDS = ("pass", "pwd", "kennwort")
 _REFERENCE = re.compile(
-    r"\$[A-Z_]+\Z|\$[({]|%[A-Z_]+%|[@/.~]|(?:https?|file|s3|gs|arn|urn|vault|op|ssm)[:/]|(?:\S{0,60}@)?sha[0-9]{1,3}[:=-]|pk_(?:live|test)_|pk\.eyJ|phc_|sb_publishable_|AAAAB3Nza|\S*-[0-9]+(?:\.[0-9]+)+\Z|[\w-]+(?:\.[A-Za-z_]\w*)+\Z"
+    r"\$[A-Z0-9_]+\Z|\$[({]|%[A-Z_]+%|[@/.~]|(?:https?|file|s3|gs|arn|urn|vault|op|ssm)[:/]|(?:\S{0,60}@)?sha[0-9]{1,3}[:=-]|pk_(?:live|test)_|pk\.eyJ|phc_|sb_publishable_|AAAAB3Nza|\S*-[0-9]+(?:\.[0-9]+)+\Z|[\w-]+(?:\.[A-Za-z_]\w*)+\Z"
 )
 _NO_VALUE = re.compile(
     r"\b(?i:hash|sha|sha1|sha256|digest|fingerprint|checksum|id|ids|commit|md5|version|etag|uuid|request|order|trace)\b:?\Z"
@@ -57,6 +60,7 @@ _STRONG = re.compile(
 )
 _LETTER = re.compile("[A-Za-z]")
 _DIGIT = re.compile("[0-9]")
+_SYMBOL = re.compile("[!@#$%^&*?+~]")
 _MARK = re.compile("[0-9!@#$%^&*?+~]|[a-z][A-Z][A-Za-z]*[a-z][A-Z]")
 _DATE = re.compile(r"[0-9TZ:./+-]+\Z")
 NAME_BEFORE = 32
@@ -75,6 +79,9 @@ def named_at(text: str, place: int) -> Named | None:
     """The credential named by the word of `CORES` at `place` of `text`. Looks at some 400 characters after it at most."""
     match = _ASSIGNED.match(text, place)
     if match is not None and (found := _assigned(text, place, match)) is not None:
+        return found
+    match = _TOLD.match(text, place)
+    if match is not None and (found := _told(match)) is not None:
         return found
     match = _SAID.match(text, place)
     return None if match is None else _said(text, place, match)
@@ -99,6 +106,13 @@ def _assigned(text: str, place: int, match: re.Match[str]) -> Named | None:
     if any(word in lowered for word in _NAMES_OF_PASSWORDS):
         return Named(start, start + len(value), "password", 0.75) if is_password(value) else None
     return Named(start, start + len(value), "named_key", 0.75) if is_key(value) else None
+
+
+def _told(match: re.Match[str]) -> Named | None:
+    value = match["value"].rstrip(".,;:!?\"'`)")
+    varied = mixed(value) or (_DIGIT.search(value) is not None and _SYMBOL.search(value) is not None)
+    start = match.start("value")
+    return Named(start, start + len(value), "password", 0.6) if varied and is_password(value) else None
 
 
 def _said(text: str, place: int, match: re.Match[str]) -> Named | None:
