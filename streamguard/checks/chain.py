@@ -218,6 +218,7 @@ class _Story:
             blocked=self._blocked,
             escalated=escalated,
             code=code,
+            hash=self._together,
             hashes=tuple(self._hashes),
             scored={check: tuple(scored) for check, scored in self._scored.items()},
         )

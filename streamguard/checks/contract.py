@@ -121,7 +121,8 @@ class ChainResult:
     `texts` are redacted and safe to keep. Where a text could not be checked to the end (over the bounds, or a check
     failed), all of them are empty: nobody knows what stands in them. `blocked` is the first reason to stop, None when
     the texts may go on; `escalated` the first reason to ask a person, where nothing blocks; `code` is that verdict's code.
-    `hashes` are the texts' content hashes, `scored` tells by check how each text was scored: for checks that come after.
+    `hashes` are the texts' content hashes (`hash`: of all together), `scored` tells by check how each text was scored: for
+    checks that come after.
     """
 
     texts: tuple[str, ...]
@@ -130,6 +131,7 @@ class ChainResult:
     blocked: Reason | None = None
     escalated: Reason | None = None
     code: str = ""
+    hash: str = ""
     hashes: tuple[str, ...] = ()
     scored: Mapping[str, tuple[Scored | None, ...]] = field(default_factory=dict[str, tuple[Scored | None, ...]])
 
