@@ -16,7 +16,7 @@ from streamguard.checks.contract import PASS, Finding, Rules, Subject, Threshold
 from streamguard.checks.debris import debris
 from streamguard.checks.endings import cut_off
 from streamguard.checks.folding import fold
-from streamguard.checks.language import Guess, language_of, same_language
+from streamguard.checks.language import Guess, language_of, plainly_in, same_language
 from streamguard.checks.looping import repeated_share
 from streamguard.checks.refusals import declines
 from streamguard.checks.splicing import spliced
@@ -136,12 +136,16 @@ class Coherence:
 
     def _foreign(self, text: str) -> float | None:
         """How sure it is that the answer is in another language than wanted."""
-        wanted = self._rules.language
+        wanted, plainly = self._rules.language, plainly_in(text)
         if wanted == "asker":
+            if plainly is not None and plainly == plainly_in(self._asked):
+                return None
             asked = _language_asked(self._asked)
             if asked is None:
                 return None
             wanted = asked.language
+        elif plainly is not None and same_language(plainly, wanted):
+            return None
         guess = language_of(text)
         if guess is None or guess.confidence < _SURE or same_language(guess.language, wanted):
             return None

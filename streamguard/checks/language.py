@@ -14,6 +14,14 @@ _SAMPLE = 160
 """Characters looked at: the model costs 0.3 µs for each, and is as sure after two sentences as after ten."""
 _ASIDE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+|\S+@\S+|\[[A-Z]+_\d+\]|<[^<>\n]{0,200}>", re.DOTALL)
 _LETTERS = 0.65
+_COMMON: dict[str, frozenset[str]] = {
+    "en": frozenset("the and you your with this that have are for not it of to we was can will been has".split()),  # noqa: SIM905
+    "de": frozenset("der die das und ist nicht mit sie ihre ihr ein eine für wir den dem auf ich haben wird".split()),  # noqa: SIM905
+    "fr": frozenset("le les des et est vous votre nous pour une dans pas que avec sur je du au qui".split()),  # noqa: SIM905
+    "es": frozenset("el los las y es usted su para una en que con por del se no está la de".split()),  # noqa: SIM905
+}
+"""Words that no text of some length in the language does without."""
+_ENOUGH = 4
 _SAME = {
     "nb": "no",
     "nn": "no",
@@ -46,6 +54,14 @@ def language_of(text: str) -> Guess | None:
     if not best:
         return None
     return Guess(str(best[0]["lang"]), float(best[0]["score"]))
+
+
+def plainly_in(text: str) -> str | None:
+    """The language of `text` where common words settle it, twenty times as fast as the model; None where they do not."""
+    words = set(text[: 2 * _SAMPLE].lower().split())
+    counts = sorted(((len(words & common), language) for language, common in _COMMON.items()), reverse=True)
+    (first, language), (second, _) = counts[:2]
+    return language if first >= _ENOUGH and first > 2 * second else None
 
 
 def same_language(one: str, other: str) -> bool:
