@@ -69,7 +69,7 @@ _FORMS = (
     # Hauptstraße 5; Koskikatu 25; Kossuth utca 3
     _Form(
         _set(_ENDINGS) | _set("utca|tér|platz|weg|allee|straße"),
-        re.compile(r"(?:[A-ZÀ-Þ][\w'’.-]* ){0,2}[\w'’-]{0,30}\Z"),
+        re.compile(r"(?:(?<![\w.-])\d{1,6} )?(?:[A-ZÀ-Þ][\w'’.-]* ){0,2}[\w'’-]{0,30}\Z"),
         re.compile(rf"\.? {_HOUSE}"),
     ),
     # 6750 Koskikatu 25 Apt. 864
@@ -83,12 +83,14 @@ _FORMS = (
         _set(_OTHERS),
         None,
         re.compile(
-            r"(?<=unit|.PSC|.CMR) \d{2,5},? box \d{2,5}\b|(?<=[afd]po) (?:aa|ae|ap) \d{5}\b|(?<=fach) [\d ]{2,8}\b",
+            r"(?:(?<=unit)|(?<=PSC)|(?<=CMR)) \d{2,5},? box \d{2,5}\b|(?<=[afd]po) (?:aa|ae|ap) \d{5}\b|(?<=fach) [\d ]{2,8}\b",
             re.IGNORECASE,
         ),
     ),
     _Form(_set("box"), re.compile(r"\bp\.? ?o\.? ?\Z", re.IGNORECASE), re.compile(r" \d{1,7}\b")),
 )
+_AMBIGUOUS = _set("via|al|largo|corso|camino|plaza|carrera|piso")
+"""Ordinary words too: they mean a street when they begin with a capital."""
 _DIGIT = re.compile(r"\d")
 
 
@@ -103,6 +105,8 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
         if looked_at > _MOST_ANCHORS:
             return
         word = text[start:end].casefold()
+        if word in _AMBIGUOUS and text[start].islower():
+            continue
         spans = [
             span for form in _FORMS if word in form.words and (span := _around(text, form, (first, start, end, last)))
         ]

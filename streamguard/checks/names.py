@@ -39,10 +39,12 @@ _ANCHOR = Pattern(
 _MOST_ANCHORS = 2_000
 
 _PARTICLE = r"(?:van|von|der|den|de|del|della|di|da|dos|du|la|le|el|al|bin|ibn|zu|zur|ter|af|av|y|e)"
-_WORD = r"(?:[A-ZÀ-ÖØ-ÞĀ-ȳΑ-ΩА-Я](?:\.|[\w'’-]*))"
-_NAME = re.compile(rf"\s{{0,8}}((?:{_WORD}|{_PARTICLE} ){{0,2}}{_WORD}(?:[ ](?:{_PARTICLE} ){{0,2}}{_WORD}){{0,4}})")
+_WORD = r"[A-ZÀ-ÖØ-ÞĀ-ȳΑ-ΩА-Я](?:(?:\.[A-Z]){0,2}\.|[\w'’-]*)"
+_NAME = re.compile(
+    rf"\s{{0,8}}(?:(?i:{_TITLE})\b\.? ){{0,2}}((?:{_PARTICLE} ){{0,2}}{_WORD}(?: (?:{_PARTICLE} ){{0,2}}{_WORD}){{0,4}})"
+)
 _REACH = 96
-LONGEST = 80
+LONGEST = _REACH
 
 _NOBODY: frozenset[str] = frozenset(
     word

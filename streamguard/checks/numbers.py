@@ -26,6 +26,7 @@ _STREET_REACH = 64
 _ONE_DATE = re.compile(r"(?:(?:19|20)\d\d([-./])\d\d?\1\d\d?|\d\d?([-./])\d\d?\2(?:19|20)\d\d)(?: \d\d?)?\D*")
 """A date, perhaps with an hour before the colon that ends the run: logs are full of them."""
 
+_DROPPED = str.maketrans("", "", " +\t().-/\u00a0\u2010\u2011\u2012\u2013")
 _OPENING = ("+", "(")
 _FEWEST_DIGITS = 7
 _TRIED = 8_000
@@ -75,7 +76,7 @@ class Numbers:
             chunks[-1] = chunks[-1][0], match.end()
         elif _is_letter(text[end : end + 1]):
             chunks.pop()  # the last one is the beginning of a word
-        digits = [sum(map(str.isdigit, text[first:last])) for first, last in chunks]
+        digits = [len(without_extension(text[first:last]).translate(_DROPPED)) for first, last in chunks]
         first = 0
         while first < len(chunks):
             last, total = first, digits[first]
@@ -97,7 +98,7 @@ class Numbers:
     def _kind(self, start: int, end: int, cue: str | None) -> str | None:
         self._try()
         written = without_extension(self._text[start:end])
-        digits = "".join(filter(str.isdigit, written))
+        digits = written.translate(_DROPPED)
         if not _FEWEST_DIGITS <= len(digits) <= _MOST_DIGITS:
             return None
         if len(digits) >= 12 and is_card(written, digits, announced=cue == CARD, otherwise=cue == OTHER):

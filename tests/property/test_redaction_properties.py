@@ -29,9 +29,26 @@ DATA = st.sampled_from(
         "078-05-1120",
         "203.0.113.7",
         "2001:db8::8a2e:370:7334",
+        "00:1B:44:11:3A:B7",
+        "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2",
+        "12345678Z",
+        "111.444.777-35",
     ]
 )
-TOKENS = st.sampled_from(["[EMAIL_1]", "[email 1]", "[PHONE_2]", "[LITERAL_1]", "[CARD_1", "[IP", "_1]", "［EMAIL_1］"])
+TOKENS = st.sampled_from(
+    [
+        "[EMAIL_1]",
+        "[email 1]",
+        "[PHONE_2]",
+        "[LITERAL_1]",
+        "[NATIONAL_ID_1]",
+        "[driver license 1]",
+        "[CARD_1",
+        "[IP",
+        "_1]",
+        "［EMAIL_1］",
+    ]
+)
 FILLING = st.text(st.characters(codec="utf-8"), max_size=12)
 WORDS = st.sampled_from([" ", "\n", ", ", " and ", "phone ", "order ", "-", ".", "/", "x", "[", "]"])
 TEXT = st.lists(st.one_of(DATA, TOKENS, FILLING, WORDS), max_size=14).map("".join)
