@@ -142,8 +142,10 @@ def leet(text: str) -> Iterator[Passage]:
         if word := known[token]:
             hits.append((*match.span(), word))
     for place, (start, end, word) in enumerate(hits):
-        beside = place + 1 < len(hits) and hits[place + 1][0] - end < _REACH // 2
-        if start < reached or not (beside or (word in ORDERS and len(word) >= 6) or _dense(text, start, end)):
+        follower = hits[place + 1] if place + 1 < len(hits) else None
+        beside = follower is not None and follower[0] - end < _REACH // 2 and max(len(word), len(follower[2])) > 2
+        strong = word in ORDERS and len(word) >= 6
+        if start < reached or not (beside or strong or (len(word) > 2 and _dense(text, start, end))):
             continue
         since = max(reached, start - _REACH)
         first = max((match.end() for match in _SENTENCE.finditer(text, since, start)), default=since)
@@ -165,9 +167,9 @@ def _dense(text: str, start: int, end: int) -> bool:
 
 
 def _leet_word(token: str) -> str | None:
-    """The known English word of three letters or more that `token` stands for."""
+    """The known English word of two letters or more that `token` stands for."""
     token = token.strip("!|+").lower()
-    if not 3 <= len(token) <= 20 or not _LEET_SIGN.search(token):
+    if not 2 <= len(token) <= 20 or not _LEET_SIGN.search(token):
         return None
     return next((word for table in _LEET if (word := token.translate(table)) in ENGLISH), None)
 
@@ -181,8 +183,7 @@ def _leet_written(match: re.Match[str]) -> str:
     word = _leet_word(token)
     if word is not None:
         return word
-    digits = sum(character.isdigit() for character in token)
-    return token.lower().translate(_LEET[0]) if digits <= len(token) / 2 else token
+    return token.lower().translate(_LEET[0])
 
 
 def emoji(text: str) -> Iterator[Passage]:

@@ -19,7 +19,7 @@ _BEYOND = 12
 """Words beyond the outer traces that may belong to the passage."""
 _CLOSE = 4
 """Characters between two words of one passage."""
-_LETTERS = 8
+_LETTERS = 7
 """Of all traces of a passage together: `won ton` says something backwards too."""
 _SHARE = 0.4
 
@@ -73,7 +73,7 @@ _DECODERS: dict[str, Callable[[str], str]] = {
     "reversed": _backwards,
     "pig_latin": _from_pig_latin,
 }
-_COMMON = frozenset({"rot13", "atbash", "reversed", "pig_latin"})
+_COMMON = frozenset({"rot13", "rot3", "atbash", "reversed", "pig_latin"})
 """Ciphers of which two traces are enough."""
 
 
@@ -88,9 +88,9 @@ def _traces() -> dict[bytes, tuple[str, ...]]:
 
     words = sorted(word for word in ENGLISH if len(word) > 1)
     # One string of all: tens of thousands of words in a few milliseconds.
-    every, longer = " ".join(words), " ".join(word for word in words if len(word) > 3)
+    every, longer = " ".join(words), " ".join(word for word in words if len(word) > 2)
     for by in range(1, 26):
-        leave(f"rot{by}", _rotation(by)(every if by == 13 else longer).split())
+        leave(f"rot{by}", _rotation(by)(every if f"rot{by}" in _COMMON else longer).split())
     leave("atbash", _mirrored(every).split())
     leave("reversed", _backwards(every).split())
     leave("pig_latin", {pig for word in words for pig in _pig_words(word)})
@@ -123,9 +123,9 @@ def ciphers(text: str) -> Iterator[Passage]:
 _MOST_CIPHERS = 4
 
 
-def _counted(trace: str) -> int:
+def _counted(trace: str, cipher: str) -> int:
     """The letters of a trace; two-letter words of one language are words of another backwards."""
-    return len(trace) if len(trace) > 2 else 1
+    return 1 if len(trace) == 2 and cipher == "reversed" else len(trace)
 
 
 def _stretches(text: str, tokens: list[tuple[int, int]], lower: list[str], cipher: str) -> Iterator[Passage]:
@@ -138,7 +138,10 @@ def _stretches(text: str, tokens: list[tuple[int, int]], lower: list[str], ciphe
             groups.append([place])
     decode = _DECODERS[cipher]
     for group in groups:
-        if len(group) < (2 if cipher in _COMMON else 3) or sum(_counted(lower[place]) for place in group) < _LETTERS:
+        if (
+            len(group) < (2 if cipher in _COMMON else 3)
+            or sum(_counted(lower[place], cipher) for place in group) < _LETTERS
+        ):
             continue
         first = _edge(tokens, lower, group[0], -1, decode)
         last = _edge(tokens, lower, group[-1], 1, decode)
@@ -167,6 +170,6 @@ def _edge(tokens: list[tuple[int, int]], lower: list[str], place: int, step: int
         place = following
         if lower[place] not in KNOWN:
             edge = place
-        elif decode(lower[place]) not in KNOWN:
+        elif (said := decode(lower[place])) == lower[place] or said not in KNOWN:
             break
     return edge

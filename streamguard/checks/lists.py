@@ -26,6 +26,17 @@ _MOST_WORDS = 10_000
 Phrase = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
+def _compiled(name: str, expressions: tuple[str, ...]) -> tuple[Pattern, ...]:
+    """Raises `ValueError` that names the place of a bad one."""
+    patterns: list[Pattern] = []
+    for place, expression in enumerate(expressions):
+        try:
+            patterns.append(operators_pattern(expression))
+        except BadPattern as error:
+            raise ValueError(f"{name}[{place}]: {error}") from None
+    return tuple(patterns)
+
+
 class ListRules(Rules):
     """What one prompt refuses, and what it is for."""
 
@@ -93,14 +104,3 @@ class Lists:
             found = {self._phrases[phrase] for _, _, phrase in self._words.whole(fold(text))}
             spans += (Span(kind=f"deny_words_{place}", start=0, end=len(text)) for place in sorted(found))
         return tuple(spans[:_LISTED])
-
-
-def _compiled(name: str, expressions: tuple[str, ...]) -> tuple[Pattern, ...]:
-    """Raises `ValueError` that names the place of a bad one."""
-    patterns: list[Pattern] = []
-    for place, expression in enumerate(expressions):
-        try:
-            patterns.append(operators_pattern(expression))
-        except BadPattern as error:
-            raise ValueError(f"{name}[{place}]: {error}") from None
-    return tuple(patterns)
