@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import islice
-from typing import Literal
+from typing import ClassVar, Literal
 
 from streamguard.checks.business_rules import BusinessRules, Disclaimer, Step
 from streamguard.checks.claims import RULES
@@ -40,7 +40,7 @@ class Business:
     """Applies one prompt's rules. Holds compiled words: build one for a prompt and use it for all its answers."""
 
     name = "business"
-    codes: Mapping[str, str] = {
+    codes: ClassVar[Mapping[str, str]] = {
         "forbidden_phrase": "The answer holds a phrase or pattern that the prompt's rules forbid (`business.forbidden`).",
         "claim": "The answer promises or claims what this prompt's answers must not, by its wording; the span names the rule of "
         "`business.claims`.",

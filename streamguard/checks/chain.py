@@ -1,11 +1,11 @@
 """The chains: which checks run over a request and over an answer, in which order, and what their findings add up to.
 
-Input: `bounds` and `empty` look at all texts together. Then each text passes `unicode`, `secrets`, `injection`, `moderation`
-and `personal`, each seeing what those before it left of the text. A block does not end the chain: the texts of a refused
-request are kept too, so they must be redacted all the same.
+Input: `bounds` and `empty` look at all texts together. Then each text passes `unicode`, `secrets`, `encoded`, `lists`,
+`injection`, `moderation` and `personal`, each seeing what those before it left of the text. A block does not end the chain: the
+texts of a refused request are kept too, so they must be redacted all the same.
 
-Output: `unicode`, `coherence`, `prompt_leak`, `moderation`, `business`, `personal_echo`. It sees the answer with placeholders in
-it; they are put back after it (`streamguard.checks.placeholders.put_back`).
+Output: `unicode`, `coherence`, `prompt_leak`, `secrets`, `lists`, `moderation`, `business`, `personal_echo`. It sees the answer
+with placeholders in it; they are put back after it (`streamguard.checks.placeholders.put_back`).
 
 A check that raises blocks (`check_error`, `internal`). A check that passes every text leaves one verdict for the request, any
 other finding leaves its own.
@@ -21,7 +21,9 @@ from streamguard.checks.business import Business
 from streamguard.checks.coherence import Coherence
 from streamguard.checks.contract import PASS, ChainResult, Check, Direction, Finding, Scored, Subject
 from streamguard.checks.echo import PersonalEcho
+from streamguard.checks.encoded import Encoded
 from streamguard.checks.injection import Injection
+from streamguard.checks.lists import Lists
 from streamguard.checks.moderation import Moderation
 from streamguard.checks.personal import RedactPersonal
 from streamguard.checks.placeholders import PlaceholderMap
@@ -44,13 +46,10 @@ class InputChain:
         """`key` keys the content hashes. `extra` checks run before personal data is taken out, and see it."""
         self._stamp = policy.stamp, key
         self._rules = rules = policy.of(prompt).input
-        self._checks: tuple[Check, ...] = (
-            UnicodeTricks(),
-            Secrets(),
-            Injection(rules.injection),
-            Moderation(rules.moderation),
-            *extra,
-        )
+        secrets, lists = Secrets(rules.secrets), Lists(rules.lists)
+        injection, moderation = Injection(rules.injection), Moderation(rules.moderation)
+        encoded = Encoded(rules.encoded, (secrets, lists, injection, moderation))
+        self._checks: tuple[Check, ...] = (UnicodeTricks(), secrets, encoded, lists, injection, moderation, *extra)
 
     def run(self, texts: Sequence[Subject]) -> ChainResult:
         """Check all texts of one request: its messages or variables, and its documents. Never raises."""
@@ -77,7 +76,12 @@ class OutputChain:
         self._stamp = policy.stamp, key
         self._rules = policy.of(prompt).output
         self._first: tuple[Check, ...] = (UnicodeTricks(),)
-        self._extra = (Moderation(self._rules.moderation), Business(self._rules.business), *extra)
+        self._last = (
+            Lists(self._rules.lists),
+            Moderation(self._rules.moderation),
+            Business(self._rules.business),
+            *extra,
+        )
 
     def run(
         self,
@@ -113,7 +117,8 @@ class OutputChain:
             *self._first,
             Coherence(self._rules.coherence, finish_reason, asked),
             PromptLeak(self._rules.prompt_leak, system_text, canary),
-            *self._extra,
+            Secrets(self._rules.secrets, asked=asked),
+            *self._last,
             PersonalEcho(self._rules.personal_echo, placeholders, f"{system_text}\n{asked}"),
         )
 

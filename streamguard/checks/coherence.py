@@ -8,7 +8,7 @@ nonsense in good sentences. 110 µs for 2 KB, most of it the language model (fas
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -85,7 +85,7 @@ class Coherence:
     """
 
     name = "coherence"
-    codes: Mapping[str, str] = {
+    codes: ClassVar[Mapping[str, str]] = {
         "empty": "The answer is empty. It is refused with `invalid_output`; ask again.",
         "looping": "The answer repeats itself. Heavily looping answers are refused with `invalid_output`, others flagged.",
         "cut_off": "The answer ends before it is done: its limit of tokens was reached (raise the prompt's "

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, Self
+from typing import ClassVar, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -98,10 +98,8 @@ class Check(Protocol):
     @property
     def name(self) -> str: ...
 
-    @property
-    def codes(self) -> Mapping[str, str]:
-        """Each code that it can give, with what that means and what to do about it."""
-        ...
+    codes: ClassVar[Mapping[str, str]]
+    """Each code that it can give, with what that means and what to do about it."""
 
     def inspect(self, subject: Subject) -> Finding: ...
 

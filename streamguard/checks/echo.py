@@ -8,7 +8,7 @@ detectors miss: most names, spelled-out digits. Costs what the detectors cost, a
 import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -60,7 +60,7 @@ class PersonalEcho:
     """
 
     name = "personal_echo"
-    codes: Mapping[str, str] = {
+    codes: ClassVar[Mapping[str, str]] = {
         "personal_echo": "The answer holds personal data that neither the asker nor the prompt gave: it was masked. List the "
         "service's own contact data in `personal_echo.allow`.",
         "too_much_personal": "The answer holds more personal data than a text can: it was refused unread.",

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import islice
+from typing import ClassVar
 
 from streamguard.checks.contract import PASS, Finding, Subject
 from streamguard.checks.folding import fold
@@ -47,7 +48,7 @@ class Moderation:
     """Scores a text by category; what that leads to the rules say, for asking and for answering apart."""
 
     name = "moderation"
-    codes: Mapping[str, str] = {
+    codes: ClassVar[Mapping[str, str]] = {
         "unsafe": "The wording is of the highest grade in some category (see the contributions): a threat, a call to violence, "
         "a recipe for harm. Refused, or left to a person, by `moderation.categories`.",
         "self_harm_risk": "Somebody speaks of harming himself, or asks how. What is asked goes to a person (`high_urgency`) "

@@ -20,10 +20,13 @@ from streamguard.checks.business_rules import BusinessRules
 from streamguard.checks.coherence import CoherenceRules
 from streamguard.checks.contract import Rules
 from streamguard.checks.echo import EchoRules
+from streamguard.checks.encoded import EncodedRules
 from streamguard.checks.injection import InjectionRules
+from streamguard.checks.lists import ListRules
 from streamguard.checks.moderation_scores import ModerationRules
 from streamguard.checks.personal import PersonalRules
 from streamguard.checks.prompt_leak import PromptLeakRules
+from streamguard.checks.secrets import SecretsRules
 from streamguard.errors import ConfigError
 from streamguard.resources import resource_dir
 
@@ -38,6 +41,9 @@ class InputRules(Rules):
     """What is checked of a request, in the order of the chain."""
 
     bounds: BoundsRules = BoundsRules()
+    secrets: SecretsRules = SecretsRules()
+    encoded: EncodedRules = EncodedRules()
+    lists: ListRules = ListRules()
     injection: InjectionRules = InjectionRules()
     moderation: ModerationRules = ModerationRules()
     personal: PersonalRules = PersonalRules()
@@ -48,6 +54,8 @@ class OutputRules(Rules):
 
     coherence: CoherenceRules = CoherenceRules()
     prompt_leak: PromptLeakRules = PromptLeakRules()
+    secrets: SecretsRules = SecretsRules()
+    lists: ListRules = ListRules()
     moderation: ModerationRules = ModerationRules()
     business: BusinessRules = BusinessRules()
     personal_echo: EchoRules = EchoRules()

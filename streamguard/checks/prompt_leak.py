@@ -6,7 +6,7 @@ spelled out letter by letter, where the model leaves the canary out. 70 µs for 
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -47,7 +47,7 @@ class PromptLeak:
     """
 
     name = "prompt_leak"
-    codes: Mapping[str, str] = {
+    codes: ClassVar[Mapping[str, str]] = {
         "canary": "The answer holds the word that stands only in the instructions: the model repeats them. Refused.",
         "instructions": "The answer shares much of the instructions' wording (blocked), or a little of it (flagged). If it is "
         "meant to be passed on, raise `prompt_leak.share` for this prompt.",

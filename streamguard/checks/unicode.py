@@ -20,6 +20,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -252,7 +253,7 @@ class UnicodeTricks:
     """Normalises the text; each trick found is named by a span, the verdict's code is the first one's kind."""
 
     name = "unicode"
-    codes: Mapping[str, str] = {
+    codes: ClassVar[Mapping[str, str]] = {
         "bidi": "Controls that change the direction of writing: what a person reads is not what a model reads. Taken out.",
         "tags": "Tag characters, which nobody sees and models read. Taken out; what they spell is checked as an encoded passage.",
         "selectors": "Variation selectors where they select nothing: they can carry bytes. Taken out, and checked.",
