@@ -1,6 +1,8 @@
 """The chains: order, verdicts, and failing closed."""
 
 import hmac
+from collections.abc import Mapping
+from typing import ClassVar
 
 import pytest
 
@@ -19,6 +21,7 @@ OUT = OutputChain(POLICY, b"key")
 
 class Broken:
     name = "broken"
+    codes: ClassVar[Mapping[str, str]] = {}
 
     def inspect(self, subject: Subject) -> Finding:
         raise ValueError(f"cannot read {subject.text}")
@@ -32,6 +35,8 @@ def test_every_check_that_ran_is_recorded_once_when_it_passes() -> None:
         "bounds",
         "unicode",
         "secrets",
+        "encoded",
+        "lists",
         "injection",
         "moderation",
         "personal",

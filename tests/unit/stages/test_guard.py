@@ -1,6 +1,7 @@
 """What goes to a model, what does not, and in which words."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import pytest
 
@@ -178,6 +179,7 @@ async def test_a_request_that_expired_on_the_way_is_refused() -> None:
 async def test_a_check_that_fails_lets_nothing_through() -> None:
     class Broken:
         name = "broken"
+        codes: ClassVar[Mapping[str, str]] = {}
 
         def inspect(self, subject: Subject) -> Finding:
             raise RuntimeError(subject.text)

@@ -1,6 +1,7 @@
 """Which answers may be given, and in which form."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import orjson
 import pytest
@@ -148,6 +149,7 @@ async def test_a_static_text_is_an_answer_that_says_it_is_less() -> None:
 async def test_a_check_that_fails_lets_nothing_through() -> None:
     class Broken:
         name = "broken"
+        codes: ClassVar[Mapping[str, str]] = {}
 
         def inspect(self, subject: Subject) -> Finding:
             raise RuntimeError(subject.text)
