@@ -55,7 +55,6 @@ class Verify:
             asked="\n".join(message.content for message in ask.messages if message.role != "system"),
             canary=ask.canary,
             finish_reason=completion.finish_reason,
-            finish_reason=completion.finish_reason,
         )
         if checked.blocked is Reason.INTERNAL:
             raise CheckFailed(checked.code)
