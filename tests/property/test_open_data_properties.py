@@ -93,6 +93,7 @@ def settled(text: str, kinds: Set[str]) -> None:
 @settings(deadline=None, max_examples=60)
 @given(TEXT)
 @example("call 416 60 039 office")
+@example("to FR48 2004 1010 05AB CDEF GHIJ 006 please")
 @example("SSN 078-05-1120 and AB 12 34 56 C")
 def test_data_before_the_open_end_are_final(text: str) -> None:
     settled(text, CERTAIN_KINDS)
@@ -121,6 +122,16 @@ def test_no_datum_is_longer_than_said(text: str) -> None:
 )
 def test_ordinary_text_is_open_for_its_last_word_alone(text: str) -> None:
     assert len(text) - open_from(text) <= 4
+
+
+def test_data_that_overlap_become_no_longer_than_said() -> None:
+    address = "1111." + "a" * 59 + "@" + ".".join(["b" * 63] * 4)
+    data = personal_data(f"card 4111 1111 1111 {address}")
+    assert [(datum.kind, datum.start, datum.end) for datum in data] == [
+        ("CARD", 5, 24),
+        ("EMAIL", 24, 20 + len(address)),
+    ]
+    assert len(address) == LONGEST_DATUM
 
 
 def test_a_long_word_and_a_long_run_of_digits_are_open_for_a_bounded_length() -> None:

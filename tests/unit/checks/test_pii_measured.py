@@ -83,6 +83,12 @@ def test_a_quarter_megabyte_of_the_worst_is_quick(name: str) -> None:
     assert time.process_time() - started < 2.0
 
 
+@pytest.mark.parametrize("piece", ["12345678A ", "1234567, ", "a@b.cc "])
+def test_a_text_of_nothing_else_is_refused(piece: str) -> None:
+    with pytest.raises(TooMuchFound):
+        personal_data(piece * 20_000)
+
+
 def test_scoring_counts_each_label_and_each_false_alarm_once() -> None:
     labelled = [Labelled("…", (Span("EMAIL_ADDRESS", 0, 5), Span("PHONE_NUMBER", 10, 15), Span("AGE", 20, 22)))]
     given = [Span("EMAIL", 0, 3), Span("EMAIL", 3, 5), Span("CARD", 10, 15), Span("MAC", 20, 22), Span("MAC", 30, 35)]

@@ -94,6 +94,29 @@ def test_what_nothing_announces_is_no_telephone(number: str) -> None:
     assert found(f"There were {number} of them") == []
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        "+49 30 901820",
+        "+46 (0)8 928 571 38",
+        "0049 30 901820",
+        "011 44 20 7946 0958",
+        "212-555-0188",
+        "0171 2345678",
+        "02079460958",
+    ],
+)
+def test_some_forms_need_no_word(number: str) -> None:
+    assert found(f"There is {number} too") == [("PHONE", number)]
+
+
+@pytest.mark.parametrize(
+    "number", ["+49 3012", "+999 30 901820", "000-12-3456", "1-800-273-8255", "0800 123 4567", "0012 345"]
+)
+def test_some_forms_are_nobodys(number: str) -> None:
+    assert found(f"There is {number} too") == []
+
+
 def test_a_street_after_a_number_makes_it_a_house() -> None:
     assert found("call a taxi to 17031 2202 Rissik St") == []
     assert found("call me at 17031 2202 Rissik St") == []
