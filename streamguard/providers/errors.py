@@ -10,7 +10,9 @@ ProviderError (streamguard.errors)
 ├── NotAuthorized       `auth`                401, 403: the key is wrong or may not       not        nothing charged
 ├── InvalidResponse     `invalid_response`    200, but no chat completion                 retriable  charge unknown
 ├── ResponseTooLarge    `response_too_large`  more bytes than we take                     not        charge unknown
-└── EmptyAnswer         `empty_answer`        a completion without text                   retriable  charged by `usage`
+├── EmptyAnswer         `empty_answer`        a completion without text                   retriable  charged by `usage`
+├── Paused              `paused`              not asked: it failed too often just now     not        nothing charged
+└── TooLong             `too_long`            not asked: more text than is shown to it    not        nothing charged
 
 Messages hold codes and numbers only: never a body, which may quote the user.
 """
@@ -132,3 +134,17 @@ class EmptyAnswer(CallFailed):
         self.finish_reason = finish_reason
         self.response_id = response_id
         self.response_model = response_model
+
+
+class Paused(CallFailed):
+    """Nothing was sent: calls before this one failed too often, and the pause after that lasts."""
+
+    code_ = "paused"
+    blames_provider = False
+
+
+class TooLong(CallFailed):
+    """Nothing was sent: the texts are longer than may be shown to it."""
+
+    code_ = "too_long"
+    blames_provider = False

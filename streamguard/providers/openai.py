@@ -109,32 +109,40 @@ class OpenAIProvider:
         )
         response = await self._transport.handle_async_request(request)
         try:
-            return response.status_code, response.headers, await self._read(response)
+            return response.status_code, response.headers, await read_body(response, self._max_body_bytes)
         finally:
             await response.aclose()
 
-    async def _read(self, response: httpx.Response) -> bytes:
-        good = response.status_code == 200
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in cast("httpx.AsyncByteStream", response.stream):
-            size += len(chunk)
-            if good and size > self._max_body_bytes:
-                raise ResponseTooLarge(status=200)
-            if good:
-                chunks.append(chunk)
-            # an error's body may quote the user and is not kept; a short one is read so that the connection can be kept
-            elif size > _ERROR_BODY_BYTES:
-                break
-        return b"".join(chunks)
+
+async def read_body(response: httpx.Response, most: int) -> bytes:
+    """The body of a good answer, nothing of another one. Raises `ResponseTooLarge` beyond `most` bytes."""
+    good = response.status_code == 200
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in cast("httpx.AsyncByteStream", response.stream):
+        size += len(chunk)
+        if good and size > most:
+            raise ResponseTooLarge(status=200)
+        if good:
+            chunks.append(chunk)
+        # an error's body may quote the user and is not kept; a short one is read so that the connection can be kept
+        elif size > _ERROR_BODY_BYTES:
+            break
+    return b"".join(chunks)
+
+
+def usable_url(address: str) -> httpx.URL | None:
+    """`address` where it is one of HTTP."""
+    try:
+        url = httpx.URL(address)
+    except httpx.InvalidURL:
+        return None
+    return url if url.scheme in ("http", "https") and url.host and (url.port or 0) <= 65_535 else None
 
 
 def _url_of(settings: OpenAISettings) -> httpx.URL:
-    try:
-        url = httpx.URL(settings.base_url.rstrip("/") + "/chat/completions")
-    except httpx.InvalidURL:
-        url = httpx.URL()
-    if url.scheme not in ("http", "https") or not url.host or (url.port or 0) > 65_535:
+    url = usable_url(settings.base_url.rstrip("/") + "/chat/completions")
+    if url is None:
         raise ConfigError(f"providers: the base_url of {settings.name!r} must look like https://api.openai.com/v1")
     return url
 

@@ -110,7 +110,7 @@ def test_every_kind_is_a_provider_error_with_its_own_code() -> None:
         for _, kind in inspect.getmembers(errors, inspect.isclass)
         if issubclass(kind, CallFailed) and kind is not CallFailed
     ]
-    assert len({kind.code_ for kind in kinds}) == len(kinds) == 10
+    assert len({kind.code_ for kind in kinds}) == len(kinds) == 12
     for kind in kinds:
         error = kind(status=500)
         assert isinstance(error, ProviderError)
