@@ -4,15 +4,16 @@ import asyncio
 import hmac
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from streamguard.analytics.prices import GenaiPrices
 from streamguard.answers.provenance import Signer
 from streamguard.cache.exact import ExactCache
 from streamguard.checks.chain import Chains, InputChain, OutputChain
+from streamguard.checks.contract import Direction
 from streamguard.checks.policy import InvalidPolicy
 from streamguard.checks.policy import load as load_policy
 from streamguard.clock import Clock, SystemClock
@@ -25,6 +26,7 @@ from streamguard.prompts.registry import PromptBook
 from streamguard.providers.breaker import Breakers
 from streamguard.providers.invoker import Invoker
 from streamguard.providers.openai import OpenAIProvider
+from streamguard.providers.remote_model import HttpRemoteModel
 from streamguard.resources import resource_dir
 from streamguard.stages.admit import Admit
 from streamguard.stages.contract import Stage
@@ -32,6 +34,7 @@ from streamguard.stages.ending import Ending
 from streamguard.stages.guard import Guard
 from streamguard.stages.invoke import Invoke
 from streamguard.stages.lookup import Lookup
+from streamguard.stages.second_opinion import SecondOpinion
 from streamguard.stages.settle import Settle
 from streamguard.stages.verify import Verify
 from streamguard.stages.watch import Watch
@@ -222,6 +225,7 @@ class _Builder:
             raise InvalidPolicy(
                 f"policy: prompts.{strangers[0]}: there is no such prompt; there are {', '.join(sorted(known))}"
             )
+        opinion, connections = self._opinion("input")
         stage = Guard(
             chains=Chains(InputChain, self._policy, self._hash_key),
             prompts=prompts,
@@ -230,8 +234,9 @@ class _Builder:
             key=self._key,
             ending=self._ending,
             clock=self._clock,
+            opinion=opinion,
         )
-        return _Built(stage, self._failing("guard"))
+        return _Built(stage, self._failing("guard"), (connections,))
 
     def lookup(self) -> _Built:
         settings = self._config.cache
@@ -245,11 +250,6 @@ class _Builder:
             raise ConfigError("routes: there is none, so no model could be asked; name one with its candidates")
         providers = {settings.name: OpenAIProvider(settings) for settings in config.providers}
 
-        async def connections(ready: asyncio.Event, stop: asyncio.Event) -> None:
-            ready.set()
-            await stop.wait()
-            await asyncio.gather(*(provider.aclose() for provider in providers.values()))
-
         permit = _Permit()
         invoker = Invoker(
             routes=config.routes,
@@ -261,16 +261,39 @@ class _Builder:
             settings=config.invoke,
             permit=permit,
         )
+        connections = _closing(providers.values())
         return _Built(Invoke(invoker, self._clock), self._failing("invoke"), (connections,), permit=permit)
 
     def verify(self) -> _Built:
         chains = Chains(OutputChain, self._policy, self._hash_key)
-        return _Built(Verify(chains, self._ending, self._clock), self._failing("verify"))
+        opinion, connections = self._opinion("output")
+        return _Built(Verify(chains, self._ending, self._clock, opinion), self._failing("verify"), (connections,))
 
     def settle(self) -> _Built:
         config = self._config
         stage = Settle(config.privacy.payloads, round(config.cache.ttl_seconds * 1e6), self._clock)
         return _Built(stage, None)
 
+    def _opinion(self, direction: Direction) -> tuple[SecondOpinion, Background]:
+        models = {
+            settings.name: HttpRemoteModel(settings, clock=self._clock) for settings in self._config.remote_checks
+        }
+        return SecondOpinion(direction, self._policy, models, self._clock), _closing(models.values())
+
     def _failing(self, stage: Any) -> Callable[[Any], Any]:
         return lambda event: self._ending.failed(event, Watch(stage, self._clock))
+
+
+class _Closable(Protocol):
+    async def aclose(self) -> None: ...
+
+
+def _closing(pools: Iterable[_Closable]) -> Background:
+    """Closes connections when the worker ends."""
+
+    async def connections(ready: asyncio.Event, stop: asyncio.Event) -> None:
+        ready.set()
+        await stop.wait()
+        await asyncio.gather(*(pool.aclose() for pool in pools))
+
+    return connections

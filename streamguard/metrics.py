@@ -24,6 +24,13 @@ REQUEST_SECONDS = Histogram(
 CALLS = Counter("streamguard_calls_total", "Calls to models.", ["provider", "model", "kind", "status"])
 TOKENS = Counter("streamguard_tokens_total", "Tokens charged for.", ["provider", "model", "type"])
 COST_USD = Counter("streamguard_cost_usd_total", "What calls cost, in US dollars.", ["provider", "model"])
+REMOTE_CHECKS = Counter(
+    "streamguard_remote_checks_total", "Second opinions asked for.", ["name", "direction", "result"]
+)
+"""`name`: of `[[remote_checks]]`. `result`: `ok`, or the code of why there was none (`timeout`, `connect`, `paused` …)."""
+REMOTE_CHECK_SECONDS = Histogram(
+    "streamguard_remote_check_duration_seconds", "A second opinion, given or not.", ["name"], buckets=SECONDS
+)
 
 SINK_ROWS = Counter("streamguard_sink_rows_total", "Rows that a store has confirmed.", ["table"])
 """Rows of a chunk that is sent again count again, though the store drops them."""

@@ -26,6 +26,7 @@ from streamguard.checks.lists import ListRules
 from streamguard.checks.moderation_scores import ModerationRules
 from streamguard.checks.personal import PersonalRules
 from streamguard.checks.prompt_leak import PromptLeakRules
+from streamguard.checks.remote import RemoteRules
 from streamguard.checks.secrets import SecretsRules
 from streamguard.errors import ConfigError
 from streamguard.resources import resource_dir
@@ -47,6 +48,8 @@ class InputRules(Rules):
     injection: InjectionRules = InjectionRules()
     moderation: ModerationRules = ModerationRules()
     personal: PersonalRules = PersonalRules()
+    remote: Mapping[str, RemoteRules] = Field(default_factory=dict)
+    """Models asked after the chain about what it left, by their names in `[[remote_checks]]` of the configuration."""
 
 
 class OutputRules(Rules):
@@ -59,6 +62,8 @@ class OutputRules(Rules):
     moderation: ModerationRules = ModerationRules()
     business: BusinessRules = BusinessRules()
     personal_echo: EchoRules = EchoRules()
+    remote: Mapping[str, RemoteRules] = Field(default_factory=dict)
+    """Models asked after the chain about what it left, by their names in `[[remote_checks]]` of the configuration."""
 
 
 class PromptPolicy(Rules):

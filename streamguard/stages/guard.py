@@ -27,6 +27,7 @@ from streamguard.prompts.rendering import Rendered, render
 from streamguard.prompts.trimming import Trimmed, trim
 from streamguard.stages.contract import Event, Out, Step
 from streamguard.stages.ending import Ending, conclude
+from streamguard.stages.second_opinion import SecondOpinion
 from streamguard.stages.watch import Watch
 
 
@@ -84,8 +85,10 @@ class Guard:
         key: bytes,
         ending: Ending,
         clock: Clock,
+        opinion: SecondOpinion | None = None,
     ) -> None:
         self._chains = chains
+        self._opinion = opinion
         self._prompts = prompts
         self._default_prompt = default_prompt
         self._routes = {name: [(c.provider, c.model) for c in candidates] for name, candidates in routes.items()}
@@ -115,18 +118,21 @@ class Guard:
         deadline = event.record.request.deadline
         if deadline is not None and deadline <= watch.started_at:
             return self._ending.early(event.key, event.record, watch.entry(Reason.EXPIRED), "refused", Reason.EXPIRED)
-        return self._guard(event, watch)
+        return await self._guard(event, watch)
 
-    def _guard(self, event: Event[Admitted], watch: Watch) -> Step:
+    async def _guard(self, event: Event[Admitted], watch: Watch) -> Step:
         request = event.record.request
-        checked = self._chains.of(request.prompt.name if request.prompt else self._default_prompt).run(
-            _subjects(request)
-        )
+        prompt = request.prompt.name if request.prompt else self._default_prompt
+        subjects = _subjects(request)
+        checked = self._chains.of(prompt).run(subjects)
+        if self._opinion is not None:
+            checked = await self._opinion.on(prompt, checked, [one.role for one in subjects], request.deadline)
         if checked.blocked is Reason.INTERNAL:
             raise CheckFailed(checked.code)
         texts = _sorted(request, checked)
         if checked.blocked is not None:
-            return self._refuse(event, watch, checked.blocked, checked, texts)
+            status = "failed" if checked.blocked is Reason.CHECK_UNAVAILABLE else "refused"
+            return self._refuse(event, watch, checked.blocked, checked, texts, status)
         if checked.escalated is not None:
             return self._refuse(event, watch, checked.escalated, checked, texts, "escalated")
         try:

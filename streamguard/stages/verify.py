@@ -19,14 +19,18 @@ from streamguard.events.trail import Verdict
 from streamguard.stages.contract import Event, Step
 from streamguard.stages.ending import Ending, conclude
 from streamguard.stages.guard import CheckFailed
+from streamguard.stages.second_opinion import SecondOpinion
 from streamguard.stages.watch import Watch
 
 
 class Verify:
     """The stage."""
 
-    def __init__(self, chains: Chains[OutputChain], ending: Ending, clock: Clock) -> None:
+    def __init__(
+        self, chains: Chains[OutputChain], ending: Ending, clock: Clock, opinion: SecondOpinion | None = None
+    ) -> None:
         self._chains = chains
+        self._opinion = opinion
         self._ending = ending
         self._clock = clock
 
@@ -56,10 +60,14 @@ class Verify:
             canary=ask.canary,
             finish_reason=completion.finish_reason,
         )
+        if self._opinion is not None:
+            prompt, deadline = completion.prompt.name, completion.head.deadline
+            checked = await self._opinion.on(prompt, checked, ("assistant",), deadline)
         if checked.blocked is Reason.INTERNAL:
             raise CheckFailed(checked.code)
         if checked.blocked is not None:
-            return self._end(event, watch, "refused", checked.blocked, verdicts=checked.verdicts, check=checked.code)
+            status = "failed" if checked.blocked is Reason.CHECK_UNAVAILABLE else "refused"
+            return self._end(event, watch, status, checked.blocked, verdicts=checked.verdicts, check=checked.code)
         if checked.escalated is not None:
             return self._end(
                 event, watch, "escalated", checked.escalated, verdicts=checked.verdicts, check=checked.code
