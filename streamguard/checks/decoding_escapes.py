@@ -60,7 +60,7 @@ def _quoted(piece: str) -> str:
 
 
 _FAMILIES = (
-    _Family("percent", re.compile("(?:%[0-9A-Fa-f]{2})+"), _percent, 40),
+    _Family("percent", re.compile("(?:%[0-9A-Fa-f]{2})+"), _percent, 24),
     _Family("entities", re.compile("(?:&#(?:[0-9]{2,7}|[xX][0-9A-Fa-f]{2,6});?)+"), html.unescape, 40, 5),
     _Family(
         "escapes",

@@ -27,6 +27,8 @@ ENCODED = "ENCODED"
 HIDDEN = "hidden"
 """The kind of a passage in characters that nobody sees; they were taken out, so its span is empty."""
 _LISTED = 16
+_CROWD = 4
+"""More passages than these that are no disguise are first looked at together."""
 _SEVERITY: dict[Action, int] = {"pass": 0, "transform": 1, "flag": 1, "escalate": 2, "block": 3}
 
 
@@ -99,7 +101,7 @@ class Encoded:
             return PASS
         hidden = tuple(_hidden(subject.hidden, len(subject.text)))
         payloads = (*hidden, *found.payloads)
-        judged = [one for payload in payloads for one in self._judged(payload, subject)]
+        judged = [one for payload in self._worth_judging(payloads, subject) for one in self._judged(payload, subject)]
         score = self._score(payloads)
         remark = self._remark(subject, found.complete, score)
         worst = max(judged, key=lambda one: one.severity, default=None)
@@ -122,6 +124,14 @@ class Encoded:
             text=text,
             contributions={"encoded": score, **said},
         )
+
+    def _worth_judging(self, payloads: Sequence[Payload], subject: Subject) -> Iterator[Payload]:
+        """The payloads, but for a crowd of ids and addresses of which all together nothing is said."""
+        others = [payload for payload in payloads if not payload.disguised]
+        yield from (payload for payload in payloads if payload.disguised)
+        together = Payload("", 0, 0, "\n".join(payload.text for payload in others), 1, disguised=False)
+        if len(others) <= _CROWD or next(self._judged(together, subject), None) is not None:
+            yield from others
 
     def _judged(self, payload: Payload, subject: Subject) -> Iterator[_Judged]:
         text = normalise(payload.text).text
