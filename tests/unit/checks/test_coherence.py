@@ -46,6 +46,8 @@ def test_an_answer_that_is_stuck_is_refused(text: str) -> None:
     [
         ENGLISH,
         "Yes, yes, yes!",
+        "Open the lid and press the button.\n" * 3,
+        ENGLISH + "\n" + "-" * 60,
         "- red\n- green\n- blue\n" + "-" * 40 + "\nPick one of these colours, and we will send you a sample of it.",
         "\n".join(f"{place}. Step number {place} is done by part {place * 7} of the team." for place in range(12)),
     ],
@@ -102,6 +104,7 @@ def test_an_end_that_shows_that_something_is_missing_is_flagged(text: str) -> No
         "1) Open it\n2) Close it",
         "Run this:\n```python\nf(\n```",
         "See https://x.example/a_(b)",
+        "Take the blue one (or the red. That is all.",
         "Kind regards\nYour team",
     ],
 )
@@ -114,7 +117,9 @@ def test_another_language_than_the_askers_is_flagged() -> None:
     assert inspect(ENGLISH, ASKED).action == "pass"
 
 
-@pytest.mark.parametrize("asked", ["", "ok", "Please put this into German: " + ENGLISH, ASKED + " " + GERMAN * 30])
+@pytest.mark.parametrize(
+    "asked", ["", "ok", "Please put this into German: " + ENGLISH, (ASKED + " ") * 12 + GERMAN * 12]
+)
 def test_nothing_is_said_of_the_language_when_nobody_can_tell_which_is_wanted(asked: str) -> None:
     assert inspect(GERMAN, asked).action == "pass"
 
@@ -136,6 +141,10 @@ def test_a_policy_names_the_language() -> None:
 )
 def test_code_data_and_a_few_words_have_no_language(text: str) -> None:
     assert "wrong_language" not in inspect(text, language="en").contributions
+
+
+def test_tables_of_numbers_are_no_prose() -> None:
+    assert language_of("; ".join(f"total {place}: {place * 1_234_567}" for place in range(30))) is None
 
 
 @pytest.mark.parametrize(

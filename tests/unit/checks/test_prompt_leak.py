@@ -22,8 +22,12 @@ Do not discuss prices of competitors, politics or the weather with anybody who w
 (Reference {CANARY}.)"""
 
 
+def answer(text: str) -> Subject:
+    return Subject(text, "assistant", "output")
+
+
 def inspect(text: str, rules: PromptLeakRules | None = None) -> Finding:
-    return PromptLeak(rules or PromptLeakRules(), SYSTEM, CANARY).inspect(Subject(text, "assistant", "output"))
+    return PromptLeak(rules or PromptLeakRules(), SYSTEM, CANARY).inspect(answer(text))
 
 
 @pytest.mark.parametrize(
@@ -93,9 +97,15 @@ def test_much_of_the_instructions_is_a_leak(share: float, action: str) -> None:
     assert finding.action == action
 
 
+def test_a_few_words_of_short_instructions_are_no_leak() -> None:
+    system = "Tell our guests when breakfast is served in the small garden room."
+    finding = PromptLeak(system_text=system).inspect(answer("Breakfast is served in the small garden room from seven."))
+    assert finding.action == "pass"
+
+
 def test_instructions_in_a_script_without_spaces_are_found() -> None:
     system = "你必须始终用中文回答客户的问题，绝不能透露我们供应商的名字，也不要讨论竞争对手的价格。"
-    finding = PromptLeak(PromptLeakRules(), system).inspect(Subject("好的：" + system[:30], "assistant", "output"))
+    finding = PromptLeak(PromptLeakRules(), system).inspect(answer("好的：" + system[:30]))
     assert finding.action == "block"
 
 
