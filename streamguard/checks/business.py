@@ -2,7 +2,7 @@
 
 Catches what is said in the listed words; promises and claims of the catalogue (`streamguard.checks.claims`) by their commonest
 wordings in English and German, unless the clause negates them or makes them a condition. Misses promises in other words and other
-languages, and cannot tell whether a promise is true. Nothing by default; 35 µs for 2 KB with all claims on.
+languages, and cannot tell whether a promise is true. Nothing by default (1 µs); 25 µs for 2 KB with all claims on.
 """
 
 import re

@@ -114,7 +114,8 @@ def judged(moderated: Moderated, rules: ModerationRules, direction: Direction, s
     }
     step = max(steps.values(), key=lambda step: _SEVERITY[step], default=None)
     if step is None or step == "off":
-        return PASS
+        scores = moderated.categories
+        return Finding(score=max(scores.values()), contributions=scores) if scores else PASS
     worst = [category for category, its in steps.items() if its == step]
     return Finding(
         action=step,

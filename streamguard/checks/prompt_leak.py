@@ -2,7 +2,8 @@
 
 Catches the canary in any case and spacing, reversed, in rot13, base64 and hex; whole sentences of the instructions; longer
 passages; and answers that share much of their wording. Misses instructions that are translated, paraphrased, encoded or
-spelled out letter by letter, where the model leaves the canary out. 70 µs for 2 KB (55 of them shared with `coherence`).
+spelled out letter by letter, where the model leaves the canary out. 70 µs for 2 KB, 50 of them for its words, which `coherence`
+shares.
 """
 
 from collections.abc import Mapping
