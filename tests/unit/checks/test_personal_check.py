@@ -2,9 +2,9 @@
 
 import pytest
 
+from streamguard.checks.checksums import luhn
 from streamguard.checks.contract import Subject
 from streamguard.checks.detectors import MOST, personal_data
-from streamguard.checks.checksums import luhn
 from streamguard.checks.personal import RedactPersonal
 from streamguard.checks.placeholders import PlaceholderMap, put_back
 from streamguard.events.reason import Reason
