@@ -21,6 +21,7 @@ Rows = Mapping[str, list[Row]]
 """Rows by table."""
 
 _U16, _U32, _U63 = (1 << 16) - 1, (1 << 32) - 1, (1 << 63) - 1
+_F32 = 3.4e38
 _LATEST = 4_102_444_799_999_999
 """The last microsecond of the year 2099; the tables' times to live are reckoned in a type that ends in 2106."""
 _MOST = 10**18 - 1
@@ -178,6 +179,8 @@ def _call(record: Telemetry, call: Call, position: int, place: Place) -> Row:
 def _verdict(record: Telemetry, verdict: Verdict, position: int, place: Place) -> Row:
     if any(not 0 <= edge <= _U32 for span in verdict.spans for edge in (span.start, span.end)):
         raise InvalidRecord("invalid_record", ("verdicts.spans",))
+    if any(not abs(value) <= _F32 for value in verdict.contributions.values()):  # true for NaN too
+        raise InvalidRecord("invalid_record", ("verdicts.contributions",))
     return {
         "ts": record.ended_at,
         "tenant_id": record.tenant_id,
@@ -190,6 +193,7 @@ def _verdict(record: Telemetry, verdict: Verdict, position: int, place: Place) -
         "action": verdict.action,
         "code": verdict.code,
         "score": verdict.score,
+        "contributions": verdict.contributions,
         "spans.kind": [span.kind for span in verdict.spans],
         "spans.start": [span.start for span in verdict.spans],
         "spans.end": [span.end for span in verdict.spans],

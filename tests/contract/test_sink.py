@@ -50,6 +50,8 @@ async def test_every_record_arrives_once_with_its_calls_verdicts_cost_and_text(b
                 await asyncio.sleep(0.1)
     assert found.once
     assert (found.rows, found.calls, found.verdicts) == (500, 500, 3000)
+    parts = "SELECT DISTINCT `check`, contributions['remote'] FROM verdicts WHERE notEmpty(contributions)"
+    assert await rows(config, parts) == [("injection", 0.75)]
     assert found.cost_nusd == found.calls_cost_nusd == 500 * COST
     assert [(part.partition, part.first, part.last) for part in found.partitions] == [(n, 0, 124) for n in range(4)]
     assert sink.statistics.chunks >= 12

@@ -69,6 +69,8 @@ def telemetry(number: int = 0, **changes: object) -> Telemetry:
                 action="transform" if name == "personal_data" else "pass",
                 code="email" if name == "personal_data" else "",
                 spans=(Span(kind="email", start=3, end=9),) if name == "personal_data" else (),
+                score=0.97 if name == "injection" else None,
+                contributions={"rules": 0.9, "remote": 0.75} if name == "injection" else {},
                 policy_version="1",
                 content_hash="ab" * 32,
             )

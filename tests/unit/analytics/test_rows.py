@@ -9,6 +9,7 @@ from streamguard.analytics.rows import Place, payload_rows, telemetry_rows
 from streamguard.errors import InvalidRecord
 from streamguard.events.booked import Telemetry
 from streamguard.events.stages import CacheUse
+from streamguard.events.trail import Verdict
 from tests.unit.analytics.examples import AT, call, payload, telemetry
 
 PLACE = Place("telemetry", 3, 42)
@@ -56,6 +57,11 @@ def test_verdicts_keep_places_and_kinds_but_no_text() -> None:
     assert (found["spans.kind"], found["spans.start"], found["spans.end"]) == (["email"], [3], [9])
 
 
+def test_a_verdict_tells_what_its_score_is_made_of() -> None:
+    rows = telemetry_rows(telemetry(), PLACE)["verdicts"]
+    assert [row["contributions"] for row in rows[2:4]] == [{}, {"rules": 0.9, "remote": 0.75}]
+
+
 def test_a_cached_answer_tells_what_it_saved() -> None:
     record = telemetry(
         calls=(), cost_nusd=0, source="cache", cache=CacheUse(status="exact", similarity=1.0, saved_nusd=437_500)
@@ -85,6 +91,8 @@ def test_the_text_of_a_payload_keeps_its_place() -> None:
         ({"run": 2**32}, "run"),
         ({"calls": (call(http_status=70_000),)}, "http_status"),
         ({"calls": (call(started_at=10**17),)}, "calls.started_at"),
+        ({"verdicts": (Verdict(check="x", action="flag", contributions={"a": 1e39}),)}, "verdicts.contributions"),
+        ({"verdicts": (Verdict(check="x", action="flag", contributions={"a": -1e39}),)}, "verdicts.contributions"),
     ],
 )
 def test_numbers_that_no_column_can_hold_are_named_and_refused(changes: dict[str, Any], where: str) -> None:
