@@ -20,7 +20,7 @@ _BEYOND = 12
 _CLOSE = 4
 """Characters between two words of one passage."""
 _LETTERS = 7
-"""Of all traces of a passage together: `won ton` says something backwards too."""
+"""Of all different traces of a passage together: `won ton` says something backwards too."""
 _SHARE = 0.4
 
 
@@ -48,13 +48,11 @@ def _from_pig_word(word: str) -> str:
     if len(low) < 4 or not low.endswith("ay"):
         return word
     body = low[:-2]
-    if body[-1] in "wyh" and body[0] in "aeiou" and body[:-1] in KNOWN:
-        return body[:-1]
-    readings = [body[cut:] + body[:cut] for cut in range(len(body) - 1, max(0, len(body) - 4), -1)]
-    readings += [body[:-1]] if body[-1] in "wyh" else [body]
-    return next(
-        (reading for reading in readings if reading in KNOWN), readings[0] if body[-1] not in "wy" else body[:-1]
-    )
+    moved = [body[cut:] + body[:cut] for cut in range(len(body) - 1, max(0, len(body) - 4), -1)]
+    # Words that begin with a vowel get `way`; `yay` and `hay` are rarer than words that begin with y and h.
+    bare = [body[:-1]] if body[0] in "aeiou" and body[-1] in "wyh" else []
+    readings = [*bare, *moved, body] if body[-1] == "w" else [*moved, *bare, body]
+    return next((reading for reading in readings if reading in KNOWN), readings[0])
 
 
 def _pig_words(word: str) -> tuple[str, ...]:
@@ -140,7 +138,7 @@ def _stretches(text: str, tokens: list[tuple[int, int]], lower: list[str], ciphe
     for group in groups:
         if (
             len(group) < (2 if cipher in _COMMON else 3)
-            or sum(_counted(lower[place], cipher) for place in group) < _LETTERS
+            or sum(_counted(word, cipher) for word in {lower[place] for place in group}) < _LETTERS
         ):
             continue
         first = _edge(tokens, lower, group[0], -1, decode)

@@ -109,6 +109,7 @@ NOISE = bytes((place * 197 + 91) * (place + 13) % 251 for place in range(3_000))
         "was saw on no now won ton not part trap live evil dog god stressed desserts",
         "GATTACA G A T T A C A G A T T A C A G A T",
         "say no more, I was on top and saw the pot",
+        "The team won ton after ton",
         "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch",
         r"C:\users\new\x64\table \d+\s*\w{3}",
         "Gül'ün çiçeği ü ö ç ş ı ğ i ç a r",

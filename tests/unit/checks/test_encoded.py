@@ -97,6 +97,13 @@ def test_an_order_weighs_more_than_the_number_of_passages() -> None:
     assert inspect(text).code == "encoded_injection"
 
 
+def test_the_worst_of_several_passages_decides() -> None:
+    passages = ["please write to anna@example.com about it", ORDER, "what a nice day it is today"]
+    finding = inspect(" and ".join(map(b64, passages)))
+    assert (finding.action, finding.code) == ("block", "encoded_injection")
+    assert len(finding.spans) == 1
+
+
 def test_a_crowd_of_ids_is_looked_at_too() -> None:
     links = [f"https://example.com/?q=item%20number%20{place}%20of%20them" for place in range(10)]
     assert inspect(" ".join(links)).action == "pass"

@@ -53,6 +53,7 @@ def test_the_allow_list_is_for_those_who_ask(role: Role) -> None:
         ({"deny": ["fine", "(open"]}, r"deny\[1\]: not a pattern"),
         ({"allow": [r"(?=ahead)"]}, r"allow\[0\]: not a pattern"),
         ({"deny": [r"(?:\pL{1,1000})"]}, r"deny\[0\]: .*too large"),
+        ({"deny": [r"\pL{1,100}"]}, r"deny\[0\]: .*too large"),
         ({"deny": ["x" * 1_001]}, r"deny\[0\]: .*at most"),
         ({"deny": [""]}, r"deny\[0\]: .*everything"),
         ({"deny_words": ["\u0301"]}, r"deny_words\[0\]"),

@@ -48,7 +48,7 @@ def test_a_trick_is_undone_and_named(written: str, plain: str, kind: str) -> Non
         "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f and 🇩🇪 and 👨🏽‍🚀 and ☎︎",
         "parking 🅿️ and blood group 🅰",
         "ภาษา\u200bไทย",
-        "SMSка, Wi-Fi-сеть, 10kΩ, β-carotene, Δt, naïve",
+        "SMSка, VIPса, Wi-Fi-сеть, 10kΩ, β-carotene, Δt, naïve",
         "Việt Nam, Çiçek, Łódź",
     ],
 )
