@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 
 from streamguard.clock import Clock, SystemClock
-from streamguard.dev.simulator import control, signals, tokens, wire
+from streamguard.dev.simulator import control, judging, signals, tokens, wire
 from streamguard.dev.simulator.call_log import CallLog
 from streamguard.dev.simulator.chat import Asked, BadRequest, Reply, read_body, read_chat, read_model, reply
 from streamguard.dev.simulator.door import Door
@@ -75,6 +75,7 @@ class Simulator:
             app.router.add_get(f"{prefix}/v1/models", self._models)
             for path, answerer in paths.items():
                 app.router.add_post(f"{prefix}/v1/{path}", self._booked(provider, answerer))
+            app.router.add_post(f"{prefix}/predict", self._booked(provider, self._predict, judging.CLASSIFIER))
         # A handler whose client has left is cancelled: a hanging call ends with its caller.
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0)
         door = self._door = Door(runner, self._clock)
@@ -95,11 +96,15 @@ class Simulator:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _booked(self, provider: str, answerer: _Answerer) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    def _booked(
+        self, provider: str, answerer: _Answerer, only: str | None = None
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """`only`: the model, where requests name none."""
+
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
                 body = read_body(await request.read())
-                model = read_model(body)
+                model = only or read_model(body)
             except BadRequest as error:
                 return wire.failure(400, "invalid_request_error", str(error), error.param)
             if model not in self._settings.prices:
@@ -118,7 +123,7 @@ class Simulator:
 
     def _dice(self, provider: str, model: str, body: Mapping[str, Any]) -> Random:
         """By seed, provider, model, content, and the how-manieth call with that content this is: retries roll anew."""
-        content = body.get("messages", body.get("input"))
+        content = body.get("messages", body.get("input", body.get("inputs")))
         asked = orjson.dumps((self._settings.seed, provider, model, content, body.get("response_format")))
         identity = blake2b(asked, digest_size=16).digest()
         nth = self._came.pop(identity, 0)
@@ -144,10 +149,11 @@ class Simulator:
         if asked.stream:
             return await self._stream(request, call, asked, answer, envelope, seconds)
         await self._clock.sleep(seconds)
+        said, logprobs = judging.verdict(asked) if asked.model in judging.MODELS else (answer.text, None)
         choice = {
             "index": 0,
-            "message": {"role": "assistant", "content": answer.text, "refusal": None},
-            "logprobs": None,
+            "message": {"role": "assistant", "content": said, "refusal": None},
+            "logprobs": logprobs,
             "finish_reason": answer.finish_reason,
         }
         whole = {**envelope, "object": "chat.completion", "choices": [choice], "usage": wire.usage(answer)}
@@ -189,6 +195,8 @@ class Simulator:
         if fault in _STATUS or fault is Fault.HANG:
             return await self._refuse(call, fault, self._latency_seconds(dice))
         scores = [signals.moderation(text) for text in wire.inputs(body)]
+        if fault is Fault.ODD_LABELS:
+            scores = [{f"odd {text}": 0.97} for text in wire.inputs(body)]
         await self._clock.sleep(self._latency_seconds(dice))
         results = [
             {
@@ -201,6 +209,19 @@ class Simulator:
         return await self._write(
             request, call, {"id": f"modr-{call.seq}", "model": call.model, "results": results}, 0, 0
         )
+
+    async def _predict(
+        self, request: web.Request, call: Call, body: dict[str, Any], dice: Random
+    ) -> web.StreamResponse:
+        fault = self.faults.of_call(call.provider, call.model, dice, json=False, stream=False)
+        call.fault = fault.value if fault is not None else None
+        if fault in _STATUS or fault is Fault.HANG:
+            return await self._refuse(call, fault, self._latency_seconds(dice))
+        text = body.get("inputs")
+        if not isinstance(text, str):
+            raise BadRequest("inputs must be a string", "inputs")
+        await self._clock.sleep(self._latency_seconds(dice))
+        return await self._write(request, call, judging.labels(text, odd=fault is Fault.ODD_LABELS), 0, 0)
 
     async def _models(self, _: web.Request) -> web.Response:
         data = [
@@ -241,9 +262,13 @@ class Simulator:
             await response.write(payload[: len(payload) // 2])
             wire.reset(request)
             return response
-        answer = web.Response(
-            body=payload, content_type="application/json", headers={"X-Request-Id": f"sim-{call.seq}"}
-        )
+        if call.fault == Fault.GARBAGE:
+            payload = payload[: len(payload) // 2]
+        page = call.fault == Fault.HTML
+        if page:
+            payload = b"<!doctype html><title>Welcome</title>"
+        kind = "text/html" if page else "application/json"
+        answer = web.Response(body=payload, content_type=kind, headers={"X-Request-Id": f"sim-{call.seq}"})
         await answer.prepare(request)
         call.status = 200
         self.ledger.answering(call, input_tokens, output_tokens)

@@ -34,6 +34,12 @@ class Fault(StrEnum):
     ECHOED_PERSONAL_DATA = "echoed_personal_data"
     """The answer holds a made-up e-mail address and a telephone number."""
     EMPTY_ANSWER = "empty_answer"
+    GARBAGE = "garbage"
+    """200 with half of the JSON, as if that were all. Streams are spared, as by the next two."""
+    HTML = "html"
+    """200 with a page for people."""
+    ODD_LABELS = "odd_labels"
+    """Moderation and classification with categories that nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,9 @@ DEFAULT_PRICES: Mapping[str, Price] = MappingProxyType(
         "text-embedding-3-small": Price(20, 0),
         "text-embedding-3-large": Price(130, 0),
         "omni-moderation-latest": Price(0, 0),
+        "prompt-guard-2": Price(0, 0),
+        "llama-guard-3-8b": Price(0, 0),
+        "judge": Price(0, 0),
     }
 )
 
