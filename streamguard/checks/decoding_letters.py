@@ -21,7 +21,7 @@ _PIECES = 800
 """Passages of spaced letters that are put together, a long one counted by its hundreds of characters."""
 _LONGEST = max(map(len, KNOWN))
 
-_LEET_TOKEN = re.compile(r"[A-Za-z0-9@$!|+]*[A-Za-z][A-Za-z0-9@$!|+]*")
+_LEET_TOKEN = Pattern(r"(?:[A-Za-z]+[0-9@$!|+]|[0-9@$!|+]+[A-Za-z])[A-Za-z0-9@$!|+]*")
 _LEET_WRITTEN = re.compile(r"[A-Za-z0-9@$!|+]+")
 _LEET_SIGN = re.compile(r"[0-9@$!|+]")
 _LEET = (str.maketrans("0123456789@$!|+", "oizeasgtbgasilt"), str.maketrans("0123456789@$!|+", "olzeasgtbgasiit"))
@@ -29,7 +29,7 @@ _SENTENCE = re.compile(r"[.?]\s|\n")
 _REACH = 400
 _LONG = 8_000
 """Characters of one passage in leetspeak."""
-_CANDIDATES = 10_000
+_CANDIDATES = 20_000
 """Words with signs in them, and lines with turned letters, of one text that are tried."""
 
 _EMOJI = "\U0001f150-\U0001f169\U0001f170-\U0001f189\U0001f1e6-\U0001f1ff"
@@ -131,16 +131,14 @@ def leet(text: str) -> Iterator[Passage]:
     reached = 0
     hits: list[tuple[int, int, str]] = []
     known: dict[str, str | None] = {}
-    for match in _LEET_TOKEN.finditer(text):
-        token = match.group()
-        if token.isalpha():
-            continue
+    for count, (start, end) in enumerate(_LEET_TOKEN.spans(text)):
+        if count == _CANDIDATES:
+            raise TooMuch
+        token = text[start:end]
         if token not in known:
-            if len(known) == _CANDIDATES:
-                raise TooMuch
             known[token] = _leet_word(token)
         if word := known[token]:
-            hits.append((*match.span(), word))
+            hits.append((start, end, word))
     for place, (start, end, word) in enumerate(hits):
         follower = hits[place + 1] if place + 1 < len(hits) else None
         beside = follower is not None and follower[0] - end < _REACH // 2 and max(len(word), len(follower[2])) > 2

@@ -5,7 +5,7 @@ cipher, or three for rotations that nobody uses, are a trace that is followed.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from string import ascii_lowercase as _ALPHABET
 
 from streamguard.checks.passages import Passage, reads
@@ -101,58 +101,66 @@ _TRACE_WORDS = frozenset(_TRACES)
 
 def ciphers(text: str) -> Iterator[Passage]:
     """Passages in one of the ciphers. Those written backwards are given twice: word by word, and from the end."""
-    words = set(text.encode("ascii", "replace").lower().translate(_SEPARATORS).split())
-    traced = words & _TRACE_WORDS
+    words = text.encode("ascii", "replace").lower().translate(_SEPARATORS).split()
+    traced = _TRACE_WORDS.intersection(words)
     if len(traced) < 2:  # one word alone is a name or a slip
         return
-    counts: dict[str, int] = {}
+    present: dict[str, set[bytes]] = {}
     for word in traced:
         for cipher in _TRACES[word]:
-            counts[cipher] = counts.get(cipher, 0) + 1
-    likely = [cipher for cipher, count in counts.items() if count >= (2 if cipher in _COMMON else 3)]
-    if not likely:
-        return
-    tokens = [match.span() for match in _TOKEN.finditer(text)]
-    lower = [text[start:end].lower() for start, end in tokens]
-    for cipher in sorted(likely, key=lambda name: -counts[name])[:_MOST_CIPHERS]:
-        yield from _stretches(text, tokens, lower, cipher)
+            present.setdefault(cipher, set()).add(word)
+    likely = [cipher for cipher, left in present.items() if _enough(cipher, left)]
+    tokens: list[tuple[int, int]] = []
+    lower: list[str] = []
+    for cipher in sorted(likely, key=lambda name: -len(present[name]))[:_MOST_CIPHERS]:
+        groups = [
+            group for group in _groups(words, present[cipher]) if _enough(cipher, {words[place] for place in group})
+        ]
+        if groups and not tokens:
+            tokens = [match.span() for match in _TOKEN.finditer(text)]
+            lower = [word.decode() for word in words]
+        for group in groups:
+            yield from _passage(text, tokens, lower, cipher, group)
+
+
+def _enough(cipher: str, traces: Set[bytes]) -> bool:
+    """Whether different words are trace enough; two-letter words of one language are words of another backwards."""
+    if len(traces) < (2 if cipher in _COMMON else 3):
+        return False
+    return sum(1 if len(word) == 2 and cipher == "reversed" else len(word) for word in traces) >= _LETTERS
+
+
+def _groups(words: list[bytes], present: Set[bytes]) -> list[list[int]]:
+    """The places of traces, those near each other together."""
+    groups: list[list[int]] = []
+    for place, word in enumerate(words):
+        if word in present:
+            if groups and place - groups[-1][-1] <= _NEAR:
+                groups[-1].append(place)
+            else:
+                groups.append([place])
+    return groups
 
 
 _MOST_CIPHERS = 4
 
 
-def _counted(trace: str, cipher: str) -> int:
-    """The letters of a trace; two-letter words of one language are words of another backwards."""
-    return 1 if len(trace) == 2 and cipher == "reversed" else len(trace)
-
-
-def _stretches(text: str, tokens: list[tuple[int, int]], lower: list[str], cipher: str) -> Iterator[Passage]:
-    hits = [place for place, word in enumerate(lower) if cipher in _TRACES.get(word.encode(), ())]
-    groups: list[list[int]] = []
-    for place in hits:
-        if groups and place - groups[-1][-1] <= _NEAR:
-            groups[-1].append(place)
-        else:
-            groups.append([place])
+def _passage(
+    text: str, tokens: list[tuple[int, int]], lower: list[str], cipher: str, group: list[int]
+) -> Iterator[Passage]:
     decode = _DECODERS[cipher]
-    for group in groups:
-        if (
-            len(group) < (2 if cipher in _COMMON else 3)
-            or sum(_counted(word, cipher) for word in {lower[place] for place in group}) < _LETTERS
-        ):
-            continue
-        first = _edge(tokens, lower, group[0], -1, decode)
-        last = _edge(tokens, lower, group[-1], 1, decode)
-        said = [decode(word) for word in lower[first : last + 1]]
-        plain = sum(word in ENGLISH for word in said) / len(said)
-        if plain < _SHARE or sum(word in KNOWN for word in lower[first : last + 1]) / len(said) > plain / 2:
-            continue
-        start, end = tokens[first][0], tokens[last][1]
-        decoded = decode(text[start:end])
-        if reads(decoded):
-            yield Passage(cipher, start, end, decoded)
-            if cipher == "reversed":
-                yield Passage(cipher, start, end, _TOKEN.sub(lambda match: match.group()[::-1], text[start:end]))
+    first = _edge(tokens, lower, group[0], -1, decode)
+    last = _edge(tokens, lower, group[-1], 1, decode)
+    said = [decode(word) for word in lower[first : last + 1]]
+    plain = sum(word in ENGLISH for word in said) / len(said)
+    if plain < _SHARE or sum(word in KNOWN for word in lower[first : last + 1]) / len(said) > plain / 2:
+        return
+    start, end = tokens[first][0], tokens[last][1]
+    decoded = decode(text[start:end])
+    if reads(decoded):
+        yield Passage(cipher, start, end, decoded)
+        if cipher == "reversed":
+            yield Passage(cipher, start, end, _TOKEN.sub(lambda match: match.group()[::-1], text[start:end]))
 
 
 def _edge(tokens: list[tuple[int, int]], lower: list[str], place: int, step: int, decode: Callable[[str], str]) -> int:
