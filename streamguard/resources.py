@@ -1,4 +1,4 @@
-"""Where the files shipped with the package lie: `topics/`, `schemas/`, `prompts/`, `policies/`, `examples/`."""
+"""Where the files shipped with the package lie: `topics/`, `schemas/`, `prompts/`, `policies/`, `models/`, `examples/`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The first set of rules against injected instructions and jailbreaks.
+"""The rules against injected instructions and jailbreaks.
 
 They are matched against folded text (`streamguard.checks.folding`): lower case, no accents, single spaces. A rule's weight
 is how much it alone says; two that match say more than one. `document` is the weight in documents and answers of tools,
@@ -70,9 +70,9 @@ RULES: tuple[InjectionRule, ...] = (
     InjectionRule("extraction", 0.75, r"\b(?:system|initial|hidden|secret|original) prompt\b[^.!?]*\b(?:verbatim|word for word|in full|exactly|code ?block)\b"),
     # English: a persona without limits
     InjectionRule("jailbreak", 0.9, r"\b(?:do|does|doing|did|be|say) (?:anything|everything) now\b"),
-    InjectionRule("jailbreak", 0.9, r"\b(?:developer|dan|jailbreak|god|sudo|debug|dude|evil|unrestricted|opposite|chaos|admin) mode (?:is )?(?:now )?(?:enabled|activated|output|on\b|unlocked)"),
+    InjectionRule("jailbreak", 0.7, r"\b(?:developer|dan|jailbreak|god|sudo|debug|dude|evil|unrestricted|opposite|chaos|admin) mode (?:is )?(?:now )?(?:enabled|activated|output|on\b|unlocked)"),
     InjectionRule("jailbreak", 0.85, r"\b(?:enable|activate|enter|switch to|simulate) (?:\w+ )?(?:developer|dan|jailbreak|god|sudo|unrestricted) mode\b"),
-    InjectionRule("jailbreak", 0.85, r"\b(?:act|behave|respond|answer|reply|pretend|role-?play|roleplaying|simulate|speak|function)(?: to be| as| like| that you are| you are| a| an)+ (?:\w+ ){0,5}(?:unfiltered|uncensored|unrestricted|amoral|immoral|unethical|evil|jailbroken|malicious)\b"),
+    InjectionRule("jailbreak", 0.65, r"\b(?:act|behave|respond|answer|reply|pretend|role-?play|roleplaying|simulate|speak|function)(?: to be| as| like| that you are| you are| a| an)+ (?:\w+ ){0,5}(?:unfiltered|uncensored|unrestricted|amoral|immoral|unethical|evil|jailbroken|malicious)\b"),
     InjectionRule(
         "jailbreak", 0.8,
         r"\b(?:you|it|he|she|they|which|that|who|ai|chatbot|character|persona|assistant|model|[a-z]{2,12}gpt|dan) (?:\w+ ){0,2}"
@@ -81,23 +81,23 @@ RULES: tuple[InjectionRule, ...] = (
     InjectionRule("jailbreak", 0.6, rf"\b(?:has|have|with|without|are|is) (?:absolutely |completely )?(?:no|any|zero) (?:(?:moral|ethical|legal|content|safety)(?:,| or| and|/| &)? ?)*(?:\w+ ){{0,1}}{_LIMITS}\b[^.!?]*\b(?:ai|chatgpt|gpt|persona|character|assistant|respond|answer)\b"),
     InjectionRule("jailbreak", 0.6, r"\b(?:amoral|unfiltered|uncensored|unrestricted|unethical|immoral|limitless|unhinged)\b[^.!?]*\b(?:ai|chatbot|chatgpt|gpt|language model|assistant|persona|response|responses)\b"),
     InjectionRule("jailbreak", 0.6, r"\b(?:ai|chatbot|chatgpt|language model|assistant|persona|character|respond|answer)\b[^.!?]*\b(?:amoral|unfiltered|uncensored|unethical|immoral|without (?:any )?(?:filters?|restrictions?|limitations?))\b"),
-    InjectionRule("jailbreak", 0.55, r"\b(?:open ?a[il]|anthropic|google)(?:'s|s)? (?:content |usage |use |use-case |ethical |moral )*(?:polic(?:y|ies)|rules|guidelines|restrictions|limitations)\b", 0.45),
+    InjectionRule("jailbreak", 0.45, r"\b(?:open ?a[il]|anthropic|google)(?:'s|s)? (?:content |usage |use |use-case |ethical |moral )*(?:polic(?:y|ies)|rules|guidelines|restrictions|limitations)\b", 0.45),
     InjectionRule("jailbreak", 0.55, r"\b(?:never|not|cannot|can't|won't|don't|without) (?:ever )?(?:refus(?:e|ing)|den(?:y|ying)|declin(?:e|ing)|reject)(?: \w+){0,4} (?:requests?|questions?|prompts?|answers?|anything|orders?|commands?|human)\b"),
-    InjectionRule("jailbreak", 0.5, r"\b(?:stay|remain|keep|staying) in (?:character|your role|role)\b|\b(?:break|breaking|broke|out of) character\b"),
+    InjectionRule("jailbreak", 0.35, r"\b(?:stay|remain|keep|staying) in (?:character|your role|role)\b|\b(?:break|breaking|broke|out of) character\b"),
     InjectionRule("jailbreak", 0.55, r"\byou(?:'re| are| will)? no longer (?:\w+ ){0,3}(?:chatgpt|gpt|an? (?:ai|language model|assistant)|bound|assistant|claude|bard)\b"),
     InjectionRule("jailbreak", 0.5, r"\bimmerse yourself in(?:to)? (?:\w+ ){0,3}(?:role|persona|character)"),
     InjectionRule("jailbreak", 0.5, r"\b(?:two|2|both) (?:(?:different|separate|distinct) )?(?:ways|responses|answers|paragraphs)\b[^.!?]*\b(?:normal|standard|chatgpt|gpt|first|jailbr\w+|classic)\b"),
     InjectionRule("jailbreak", 0.55, r"\[(?:chatgpt|gpt|classic|jailbreak|normal output|developer mode)[^\]]{0,20}\]|\[?(?:jailbreak|developer mode)\]?:"),
     InjectionRule("jailbreak", 0.5, r"\bas an ai (?:language )?model\b[^.!?]*\b(?:never|not|don't|refrain|avoid|phrase)\b|\b(?:never|not|don't|avoid) (?:\w+ ){0,3}\"?as an ai\b"),
     InjectionRule("jailbreak", 0.45, r"\b(?:hello|hi|hey|okay|dear)?,? ?chatgpt[,.!:]? (?:\w+ ){0,3}(?:you|from|your|we|let's|pretend|act|is|can)\b"),
-    InjectionRule("jailbreak", 0.4, r"\b(?:i want you to|you (?:will|shall|must|should|are going to|are about to|need to)|let's|now|please) (?:\w+ )?(?:act|pretend|role-?play|simulate|play the role|play the part|take on the role|imagine)\b"),
+    InjectionRule("jailbreak", 0.2, r"\b(?:i want you to|you (?:will|shall|must|should|are going to|are about to|need to)|let's|now|please) (?:\w+ )?(?:act|pretend|role-?play|simulate|play the role|play the part|take on the role|imagine)\b"),
     InjectionRule("jailbreak", 0.4, r"\byou are (?:now|about to|going to)\b", 0.6),
-    InjectionRule("jailbreak", 0.35, r"\b(?:pretend|imagine|suppose) (?:that )?you(?:'re| are)\b"),
+    InjectionRule("jailbreak", 0.1, r"\b(?:pretend|imagine|suppose) (?:that )?you(?:'re| are)\b"),
     InjectionRule("jailbreak", 0.4, r"\b(?:illegal|unethical|immoral|harmful|offensive|nsfw|profan\w+|swear)\b[^.!?]*\b(?:allowed|permitted|okay|without (?:hesitation|warning\w*|disclaim\w*)|no (?:warning|disclaimer|matter)\w*|encouraged)\b"),
     InjectionRule("jailbreak", 0.45, r"\b(?:no|without|any|avoid) (?:\w+ ){0,2}(?:warnings?|disclaimers?|moraliz\w+|lectur\w+|apologi\w+)\b[^.!?]*\b(?:respond|response|answer|prompt|say)\b"),
     InjectionRule("jailbreak", 0.3, r"\bdoes(?: not|n't) (?:care|give a \w+) (?:about|of)\b[^.!?]*\b(?:ethic|moral|legal|law|rule)"),
-    InjectionRule("jailbreak", 0.7, rf"\b(?:not bound by|unbound by|not restricted by|not constrained by|freed? from|no longer bound by) (?:\w+,? ){{0,4}}{_LIMITS}\b"),
-    InjectionRule("jailbreak", 0.75, r"\b(?:ignor\w+|bypass\w*|break\w*|violat\w+|against|disregard\w*|regardless of|circumvent\w*|defy\w*) (?:\w+ ){0,3}(?:open ?a[il]|content|usage|safety)(?:'s|s)? (?:\w+ ){0,2}(?:polic(?:y|ies)|guidelines?|rules|filters?)\b"),
+    InjectionRule("jailbreak", 0.55, rf"\b(?:not bound by|unbound by|not restricted by|not constrained by|freed? from|no longer bound by) (?:\w+,? ){{0,4}}{_LIMITS}\b"),
+    InjectionRule("jailbreak", 0.55, r"\b(?:ignor\w+|bypass\w*|break\w*|violat\w+|against|disregard\w*|regardless of|circumvent\w*|defy\w*) (?:\w+ ){0,3}(?:open ?a[il]|content|usage|safety)(?:'s|s)? (?:\w+ ){0,2}(?:polic(?:y|ies)|guidelines?|rules|filters?)\b"),
     InjectionRule("jailbreak", 0.7, r"\b(?:not have|no|without|disable|turn off|lacks?) (?:a |an |any |the |your )?(?:content|safety|ethical|moral) (?:filter(?:s|ing)?|guard ?rails?|mechanisms?)\b", 0.45),
     InjectionRule("jailbreak", 0.7, r"\b(?:everything|anything|things|what) (?:that )?(?:normal |regular |standard )?(?:chatgpt|gpt|the assistant|other ais?|an ai)(?: \w+){0,3} (?:can ?not|can't|not able|won't|refuses?)\b"),
     InjectionRule("jailbreak", 0.6, r"\b(?:responses?|answers?|replies|output) (?:will|must|should|shall|are to) be (?:completely |totally |fully )?(?:unfiltered|uncensored|unrestricted|unethical|immoral|offensive|rude)\b"),
@@ -124,11 +124,47 @@ RULES: tuple[InjectionRule, ...] = (
     InjectionRule("jailbreak", 0.45, r"\bich mochte,? dass (?:du|sie) (?:\w+ ){0,2}als\b[^.!?]*\b(?:fungier|agier|handel|auftret)\w*", 0.7),
     InjectionRule("jailbreak", 0.4, r"\b(?:ab jetzt|ab sofort|von nun an)\b[^.!?]*\b(?:du|sie|antworte\w*)\b", 0.7),
     # French
-    InjectionRule("override", 0.9, r"\b(?:ignore[zr]?|oublie[zr]?|ne (?:tiens|tenez) (?:pas|plus) compte|neglige[zr]?) (?:\w+ ){0,5}(?:instructions?|consignes?|directives?|ordres?|regles?|ci-dessus|tout ce qui precede)\b"),
+    InjectionRule("override", 0.9, r"\b(?:ignore[zr]?|oublie[zr]?|ne (?:tiens|tenez) (?:pas|plus) compte|neglige[zr]?) (?:\w+ ){0,2}(?:toute?s?|tous|les|des|tes|vos|ces|mes|ce qui) (?:\w+ ){0,3}(?:instructions?|consignes?|directives?|ordres?|regles?|ci-dessus|precede)\b"),
     InjectionRule("extraction", 0.85, r"\b(?:montre|affiche|revele|repete|donne|ecris)(?:z|r)?(?:[- ]moi)? (?:\w+ ){0,4}(?:prompt|instructions systeme|tes instructions|vos instructions|consignes initiales)\b"),
     InjectionRule("jailbreak", 0.45, r"\b(?:tu es|vous etes) (?:maintenant|desormais)\b|\ba partir de maintenant\b", 0.7),
     # Spanish, Portuguese, Italian
-    InjectionRule("override", 0.9, r"\b(?:ignora\w*|olvid\w+|descarta\w*|omit[ea]\w*|ignore|esqueca|dimentica\w*) (?:\w+ ){0,5}(?:instruc\w+|ordenes|reglas|indicaciones|directrices|instrucoes|ordens|regras|istruzioni|regole|todo (?:lo )?que (?:\w+ )?(?:digo|dije|sabes|se te))\b"),
+    InjectionRule("override", 0.9, r"\b(?:ignora\w*|olvid\w+|descarta\w*|omit[ea]\w*|esqueca|esquece|desconsider\w*|dimentica\w*|trascura\w*|ignore (?:todas|tudo|as|quaisquer)) (?:\w+ ){0,5}(?:instruc\w+|ordenes|reglas|indicaciones|directrices|instrucoes|ordens|regras|istruzioni|regole|direttive|todo (?:lo )?que (?:\w+ )?(?:digo|dije|sabes|se te)|tudo (?:o )?que)\b"),
     InjectionRule("extraction", 0.85, r"\b(?:muestra\w*|revela\w*|repite|dime|escribe|mostre|mostra\w*) (?:\w+ ){0,4}(?:tu prompt|prompt del sistema|tus instrucciones|suas instrucoes|prompt do sistema|le tue istruzioni|instrucciones iniciales)\b"),
     InjectionRule("jailbreak", 0.45, r"\b(?:ahora eres|a partir de ahora|agora voce e|a partir de agora|ora sei|d'ora in poi)\b", 0.7),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class InjectionPhrase:
+    """Words that stand in the text as they are, for scripts that the expressions do not know."""
+
+    kind: str
+    weight: float
+    phrases: tuple[str, ...]
+
+
+PHRASES: tuple[InjectionPhrase, ...] = (
+    # Russian, Ukrainian
+    InjectionPhrase("override", 0.85, (
+        "игнорируй все предыдущие", "игнорируйте все предыдущие", "игнорируй предыдущие", "игнорируйте предыдущие", "проигнорируй все",
+        "забудь все инструкции", "забудьте все инструкции", "забудь все предыдущие", "забудьте все предыдущие", "забудь всё, что",
+        "забудь все, что", "забудьте все, что", "не следуй инструкциям", "отбрось все инструкции", "ігноруй усі попередні", "забудь усі інструкції",
+    )),
+    InjectionPhrase("extraction", 0.8, ("системный промпт", "системный запрос", "свои инструкции", "твои инструкции", "системну підказку")),
+    InjectionPhrase("jailbreak", 0.45, ("теперь ты ", "отныне ты ", "с этого момента ты")),
+    # Chinese
+    InjectionPhrase("override", 0.85, (
+        "忽略之前", "忽略以上", "忽略上述", "忽略前面", "忽略先前", "忽略所有", "无视之前", "无视以上", "无视所有", "忘记之前", "忘记以上", "忘记所有", "忘掉之前",
+        "不要理会之前", "忽略你的指令", "忽視之前", "忽略之前的指示", "忽視以上", "無視之前",
+    )),
+    InjectionPhrase("extraction", 0.8, ("系统提示词", "系统提示", "你的提示词", "你的指令", "系統提示")),
+    InjectionPhrase("jailbreak", 0.45, ("从现在开始你", "从现在起你", "从现在开始,你", "從現在開始你")),
+    # Japanese, Korean
+    InjectionPhrase("override", 0.85, (
+        "以前の指示を無視", "これまでの指示を無視", "上記の指示を無視", "前の指示を無視", "すべての指示を無視", "指示を忘れ", "이전 지시를 무시", "이전의 모든 지시",
+        "위의 지시를 무시", "지금까지의 지시", "모든 지침을 무시",
+    )),
+    InjectionPhrase("extraction", 0.8, ("システムプロンプト", "시스템 프롬프트")),
+    # Arabic, Hindi, Greek
+    InjectionPhrase("override", 0.85, ("تجاهل جميع التعليمات", "تجاهل كل التعليمات", "تجاهل التعليمات", "انس كل التعليمات", "पिछले सभी निर्देश", "सभी निर्देशों को अनदेखा", "αγνόησε όλες τις", "ξέχνα όλες τις")),
 )  # fmt: skip

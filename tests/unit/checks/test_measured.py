@@ -45,17 +45,21 @@ def share_blocked(name: str, role: Role) -> float:
 
 
 @with_data
-@pytest.mark.parametrize("role", ["user", "document"])
-@pytest.mark.parametrize("name", ["deepset0", "notinject", "chat_benign", "pii"])
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [("deepset0", "user"), ("notinject", "user"), ("chat_benign", "user"), ("pii", "user"), ("pii", "document")],
+)
 def test_few_benign_texts_are_taken_for_injections(name: str, role: Role) -> None:
+    """What users ask of a model is no innocent document: there it is an order from nobody knows whom."""
     assert share_blocked(name, role) <= 0.03
 
 
 @with_data
-@pytest.mark.parametrize(("name", "least"), [("deepset1", 0.3), ("jailbreaks", 0.65)])
-def test_known_injections_are_found(name: str, least: float) -> None:
-    assert share_blocked(name, "user") >= least
-    assert share_blocked(name, "document") >= share_blocked(name, "user")
+@pytest.mark.parametrize("name", ["deepset1", "jailbreaks"])
+def test_known_injections_are_found(name: str) -> None:
+    """The classifier was trained on them: what it does with others stands in its card."""
+    assert share_blocked(name, "user") >= 0.97
+    assert share_blocked(name, "document") >= 0.8
 
 
 @with_data

@@ -1,0 +1,1 @@
+"""How the classifier of injections is made: its corpus, its training, its measuring. Not part of what is shipped."""
