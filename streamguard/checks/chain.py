@@ -12,8 +12,8 @@ other finding leaves its own.
 """
 
 import hmac
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from streamguard.checks import bounds, empty
@@ -123,6 +123,34 @@ class OutputChain:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One step of a text through a chain: what `check` was given, what it found, and the subject for the next one."""
+
+    check: str
+    subject: Subject
+    finding: Finding
+    left: Subject
+
+
+def steps(checks: Iterable[Check], subject: Subject) -> Iterator[Seen]:
+    """The text's way through `checks`. A check that raises blocks."""
+    for check in checks:
+        try:
+            finding = check.inspect(subject)
+        except Exception:  # noqa: BLE001  # whatever it is, an unchecked text must not go on, and its message may hold text
+            finding = _FAILED
+        left = subject
+        if finding.text is not None:
+            left = replace(left, text=finding.text)
+        if finding.score:
+            left = replace(left, earlier={**left.earlier, check.name: finding.score})
+        if finding.hidden:
+            left = replace(left, hidden=(*left.hidden, *finding.hidden))
+        yield Seen(check.name, subject, finding, left)
+        subject = left
+
+
 C = TypeVar("C", InputChain, OutputChain)
 
 
@@ -156,19 +184,10 @@ class _Story:
 
     def through(self, checks: Sequence[Check], subject: Subject, place: int) -> Subject:
         """The subject as the checks left it."""
-        for check in checks:
-            try:
-                finding = check.inspect(subject)
-            except Exception:  # noqa: BLE001  # whatever it is, an unchecked text must not go on, and its message may hold text
-                finding = _FAILED
-                self._unread = True
-            self.tell(check.name, finding, place)
-            if finding.text is not None:
-                subject = replace(subject, text=finding.text)
-            if finding.score:
-                subject = replace(subject, earlier={**subject.earlier, check.name: finding.score})
-            if finding.hidden:
-                subject = replace(subject, hidden=(*subject.hidden, *finding.hidden))
+        for step in steps(checks, subject):
+            self._unread = self._unread or step.finding is _FAILED
+            self.tell(step.check, step.finding, place)
+            subject = step.left
         return subject
 
     def tell(self, check: str, finding: Finding, place: int | None = None) -> bool:

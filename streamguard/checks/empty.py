@@ -1,6 +1,12 @@
-"""Nothing to ask."""
+"""Whether anything is asked, by what the other checks have left.
 
-from collections.abc import Sequence
+Catches requests whose texts are blank or became so, and those without a user's turn.
+Misses questions that ask nothing in many words.
+Costs 1 µs a request.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from streamguard.checks.contract import PASS, Finding, Role, Subject
 from streamguard.events.reason import Reason
@@ -8,6 +14,15 @@ from streamguard.events.reason import Reason
 NAME = "empty"
 _ASKING: frozenset[Role] = frozenset({"user", "tool", "variable"})
 _TALK: frozenset[Role] = frozenset({"system", "assistant"})
+
+
+class Empty:
+    """The check as `explain` knows it; it looks at all texts of a request at once, so it is called in its own way."""
+
+    name = NAME
+    codes: ClassVar[Mapping[str, str]] = {
+        "empty": "Nothing is asked: the texts are blank, or nothing but instructions and earlier answers. Send text."
+    }
 
 
 def something_asked(subjects: Sequence[Subject]) -> Finding:

@@ -86,7 +86,7 @@ class Policy(PromptPolicy):
     @cached_property
     def stamp(self) -> str:
         """`version`, and eight hex digits of a digest over all rules with their defaults: what verdicts and signatures name."""
-        told = self.model_dump(mode="json", exclude={"version"})
+        told = self.model_dump(exclude={"version"})
         return f"{self.version}+{hashlib.sha256(to_json(_sorted(told))).hexdigest()[:8]}"
 
     def of(self, prompt: str) -> PromptPolicy:
@@ -138,6 +138,9 @@ def _sorted(value: Any) -> Any:
     if isinstance(value, dict):
         table: dict[str, Any] = value
         return {key: _sorted(table[key]) for key in sorted(table)}
+    if isinstance(value, frozenset):  # whose order is another one in each process
+        members: frozenset[str] = value
+        return sorted(members)
     return value
 
 

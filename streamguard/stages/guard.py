@@ -123,7 +123,7 @@ class Guard:
     async def _guard(self, event: Event[Admitted], watch: Watch) -> Step:
         request = event.record.request
         prompt = request.prompt.name if request.prompt else self._default_prompt
-        subjects = _subjects(request)
+        subjects = subjects_of(request)
         checked = self._chains.of(prompt).run(subjects)
         if self._opinion is not None:
             checked = await self._opinion.on(prompt, checked, [one.role for one in subjects], request.deadline)
@@ -237,7 +237,7 @@ def _less_shared(wanted: CacheMode, allowed: CacheMode | None) -> CacheMode:
     return wanted if allowed is None else _SHARING[min(_SHARING.index(wanted), _SHARING.index(allowed))]
 
 
-def _subjects(request: Request) -> list[Subject]:
+def subjects_of(request: Request) -> list[Subject]:
     """Every text of the request, in a fixed order that `_sorted` undoes."""
     subjects = [Subject(message.content, message.role) for message in request.messages or ()]
     if request.prompt:
