@@ -49,7 +49,15 @@ class InputChain:
         secrets, lists = Secrets(rules.secrets), Lists(rules.lists)
         injection, moderation = Injection(rules.injection), Moderation(rules.moderation)
         encoded = Encoded(rules.encoded, (secrets, lists, injection, moderation))
-        self._checks: tuple[Check, ...] = (UnicodeTricks(), secrets, encoded, lists, injection, moderation, *extra)
+        self._checks: tuple[Check, ...] = (
+            UnicodeTricks(rules.unicode),
+            secrets,
+            encoded,
+            lists,
+            injection,
+            moderation,
+            *extra,
+        )
 
     def run(self, texts: Sequence[Subject]) -> ChainResult:
         """Check all texts of one request: its messages or variables, and its documents. Never raises."""
@@ -75,7 +83,7 @@ class OutputChain:
         """`key` keys the content hashes. `extra` checks run before foreign personal data is masked."""
         self._stamp = policy.stamp, key
         self._rules = policy.of(prompt).output
-        self._first: tuple[Check, ...] = (UnicodeTricks(),)
+        self._first: tuple[Check, ...] = (UnicodeTricks(self._rules.unicode),)
         self._last = (
             Lists(self._rules.lists),
             Moderation(self._rules.moderation),

@@ -28,6 +28,7 @@ from streamguard.checks.personal import PersonalRules
 from streamguard.checks.prompt_leak import PromptLeakRules
 from streamguard.checks.remote import RemoteRules
 from streamguard.checks.secrets import SecretsRules
+from streamguard.checks.unicode import UnicodeRules
 from streamguard.errors import ConfigError
 from streamguard.resources import resource_dir
 
@@ -42,6 +43,7 @@ class InputRules(Rules):
     """What is checked of a request, in the order of the chain."""
 
     bounds: BoundsRules = BoundsRules()
+    unicode: UnicodeRules = UnicodeRules()
     secrets: SecretsRules = SecretsRules()
     encoded: EncodedRules = EncodedRules()
     lists: ListRules = ListRules()
@@ -55,6 +57,7 @@ class InputRules(Rules):
 class OutputRules(Rules):
     """What is checked of an answer, in the order of the chain."""
 
+    unicode: UnicodeRules = UnicodeRules()
     coherence: CoherenceRules = CoherenceRules()
     prompt_leak: PromptLeakRules = PromptLeakRules()
     secrets: SecretsRules = SecretsRules()
