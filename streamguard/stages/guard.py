@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streamguard.cache.exact import fingerprint
-from streamguard.checks.chain import Chains, InputChain
+from streamguard.checks.chain import CHECK_ERROR, Chains, InputChain
 from streamguard.checks.contract import ChainResult, Subject
 from streamguard.checks.tokens import count_message_tokens
 from streamguard.clock import Clock
@@ -32,11 +32,12 @@ from streamguard.stages.watch import Watch
 
 
 class CheckFailed(StreamguardError):
-    """A check could not be made, so the request must not go on. `code` names the check."""
+    """A check could not be made, so the request must not go on. `code` names the check: `check_failed_injection`."""
 
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
+    def __init__(self, checked: ChainResult) -> None:
+        failed = [verdict.check for verdict in checked.verdicts if verdict.code == CHECK_ERROR]
+        self.code = "_".join(("check_failed", *failed[:1]))
+        super().__init__(self.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class Guard:
         if self._opinion is not None:
             checked = await self._opinion.on(prompt, checked, [one.role for one in subjects], request.deadline)
         if checked.blocked is Reason.INTERNAL:
-            raise CheckFailed(checked.code)
+            raise CheckFailed(checked)
         texts = _sorted(request, checked)
         if checked.blocked is not None:
             status = "failed" if checked.blocked is Reason.CHECK_UNAVAILABLE else "refused"

@@ -64,7 +64,7 @@ class Verify:
             prompt, deadline = completion.prompt.name, completion.head.deadline
             checked = await self._opinion.on(prompt, checked, ("assistant",), deadline)
         if checked.blocked is Reason.INTERNAL:
-            raise CheckFailed(checked.code)
+            raise CheckFailed(checked)
         if checked.blocked is not None:
             status = "failed" if checked.blocked is Reason.CHECK_UNAVAILABLE else "refused"
             return self._end(event, watch, status, checked.blocked, verdicts=checked.verdicts, check=checked.code)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from streamguard import metrics
-from streamguard.errors import InputAtFault, InvalidRecord, ProviderError, StreamguardError
+from streamguard.errors import InputAtFault, InvalidRecord, StreamguardError
 from streamguard.events.base import Record
 from streamguard.events.booked import JournalEntry
 from streamguard.events.codec import RECORDS, decode, encode, schema_name
@@ -192,7 +192,8 @@ def _kept(name: str) -> str:
 
 def error_code(error: BaseException) -> str:
     """A stable word for an error: its own code where it has one, else the name of its class."""
-    return error.code if isinstance(error, InvalidRecord | ProviderError) else type(error).__name__
+    code = getattr(error, "code", None) if isinstance(error, StreamguardError) else None
+    return code if isinstance(code, str) else type(error).__name__
 
 
 def trace_id(headers: Mapping[str, bytes]) -> str | None:

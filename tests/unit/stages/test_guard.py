@@ -188,6 +188,7 @@ async def test_a_check_that_fails_lets_nothing_through() -> None:
 
     with pytest.raises(CheckFailed) as caught:
         await broken.run(event(admitted(saying("very private"))), None)
+    assert caught.value.code == "check_failed_broken"
     assert "private" not in repr(caught.value)
 
 
