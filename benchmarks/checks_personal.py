@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import get_args
 
 from benchmarks.checks_figures import Aim, Rate
-from benchmarks.checks_quality import STOPS
+from benchmarks.checks_quality import STOPS, Chain
 from benchmarks.checks_reading import UnreadableSet, read_json
 from benchmarks.pii_scoring import Count, Labelled, Score, Span, read_labels, score
-from streamguard.checks.chain import InputChain
 from streamguard.checks.contract import ChainResult, Subject
 from streamguard.checks.detectors import PersonalKind, personal_data
 from streamguard.checks.placeholders import LITERAL
@@ -50,7 +49,7 @@ class PersonalSet:
         return {name: self.finder.types[name] for name in APART if name in self.finder.types}
 
 
-def measure(path: Path, chain: InputChain) -> PersonalSet:
+def measure(path: Path, chain: Chain) -> PersonalSet:
     """Let the chain look at every text of a file. Raises `UnreadableSet`."""
     labelled = labels(path)
     stopped = 0

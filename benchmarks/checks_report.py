@@ -164,7 +164,7 @@ def _group_json(group: Group) -> dict[str, Any]:
         "measure": "recall" if group.label else "false_positive_rate",
         "stopped": group.stopped.to_json(),
         "noted": group.noted.to_json(),
-        "aim": str(group.aim) if group.aim and not group.seen else None,
+        "aim": None if group.seen else str(group.aim),
         "met": group.verdict.startswith("met") if group.verdict else None,
         "by_check": group.by_check,
         "by_layer": {name: {"alone": alone, "spoke": spoke} for name, (alone, spoke) in group.by_layer.items()},

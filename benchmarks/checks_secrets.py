@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.checks_figures import Aim, Rate
-from benchmarks.checks_quality import STOPS
+from benchmarks.checks_quality import STOPS, Chain
 from benchmarks.checks_reading import LabelledSet, Row
 from benchmarks.secret_samples import UNLISTED, secret_samples
-from streamguard.checks.chain import InputChain
 from streamguard.checks.contract import Subject
 
 RECALL = Aim("least", 0.90)
@@ -40,7 +39,7 @@ def samples(seed: int, count: int) -> LabelledSet:
     return LabelledSet(f"samples, seed {seed}", tuple(Row(text, label, kind=kind) for text, label, kind in made))
 
 
-def measure(labelled: LabelledSet, chain: InputChain) -> SecretSet:
+def measure(labelled: LabelledSet, chain: Chain) -> SecretSet:
     """Let the chain look at every row."""
     rows: list[tuple[Row, bool, bool]] = []
     for row in labelled.rows:
