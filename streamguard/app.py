@@ -278,7 +278,11 @@ class _Builder:
         models = {
             settings.name: HttpRemoteModel(settings, clock=self._clock) for settings in self._config.remote_checks
         }
-        return SecondOpinion(direction, self._policy, models, self._clock), _closing(models.values())
+        opinion = SecondOpinion(direction, self._policy, models, self._clock)
+        seconds, key = opinion.longest
+        if seconds >= self._config.kafka.deadline:
+            raise InvalidPolicy(f"policy: {key} must be shorter than kafka.deadline, which ends the step around it")
+        return opinion, _closing(models.values())
 
     def _failing(self, stage: Any) -> Callable[[Any], Any]:
         return lambda event: self._ending.failed(event, Watch(stage, self._clock))

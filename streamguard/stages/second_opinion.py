@@ -25,6 +25,14 @@ class SecondOpinion:
         self._common = self._checks(policy, policy.stamp)
         self._own = {prompt: self._checks(policy.of(prompt), policy.stamp) for prompt in policy.prompts}
 
+    @property
+    def longest(self) -> tuple[float, str]:
+        """For how many seconds a step may wait for opinions, and the policy's key that says so."""
+        checks = (check for checks in (self._common, *self._own.values()) for check in checks)
+        asked = ((check.rules.timeout, check.name) for check in checks if check.rules.when != "never")
+        seconds, name = max(asked, default=(0.0, ""))
+        return seconds, f"{self._direction}.remote.{name}.timeout"
+
     async def on(self, prompt: str, result: ChainResult, roles: Sequence[Role], deadline: int | None) -> ChainResult:
         """`result` with the opinions on its texts, whose roles are `roles`; all models are asked at once.
 

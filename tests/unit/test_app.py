@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streamguard.app import Worker
-from streamguard.config import Candidate, Config, OpenAIProvider, Policy
+from streamguard.config import Candidate, Config, Invoke, Kafka, ModerationEndpoint, OpenAIProvider, Policy
 from streamguard.errors import ConfigError, InputError
 
 
@@ -33,3 +33,30 @@ def test_a_route_that_a_prompt_names_must_be_there(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="routes: there is no 'economy', which the prompt classify/1 names"):
         Worker(Config(providers=(provider,), routes=routes), ["guard"]).run(tmp_path)
+
+
+@pytest.mark.parametrize("direction", ["input", "output"])
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ("", r"{direction}\.remote\.guard: not among \[\[remote_checks\]\]; there are other"),
+        ("timeout = 20.0", r"{direction}\.remote\.other\.timeout must be shorter than kafka\.deadline"),
+    ],
+)
+def test_a_remote_check_that_could_not_work_is_refused(direction: str, rules: str, said: str, tmp_path: Path) -> None:
+    name = "other" if rules else "guard"
+    file = tmp_path / "policy.toml"
+    file.write_text(f'version = "1"\n[{direction}.remote.{name}]\n{rules}\n')
+    provider = OpenAIProvider(name="openai", base_url="http://127.0.0.1:1")
+    candidates = (Candidate(provider="openai", model="gpt-4o"),)
+    config = Config(
+        providers=(provider,),
+        routes={"default": candidates, "economy": candidates},
+        policy=Policy(file=file),
+        remote_checks=(ModerationEndpoint(kind="moderations", name="other", base_url="http://127.0.0.1:1"),),
+        invoke=Invoke(timeout=9.0),
+        kafka=Kafka(deadline=10.0),
+    )
+
+    with pytest.raises(ConfigError, match=said.format(direction=direction)):
+        Worker(config, ["guard" if direction == "input" else "verify"]).run(tmp_path)

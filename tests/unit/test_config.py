@@ -27,6 +27,15 @@ def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+REMOTE = """
+[[remote_checks]]
+name = "guard"
+kind = "moderations"
+base_url = "http://127.0.0.1:1/v1"
+api_key = "hunter2-hunter2"
+"""
+
+
 def written(folder: Path, text: str) -> Path:
     file = folder / "streamguard.toml"
     file.write_text(text)
@@ -79,6 +88,11 @@ def test_a_variable_may_name_the_file(tmp_path: Path, monkeypatch: pytest.Monkey
             PROVIDER + '[routes]\nfast = [{provider = "anthropic", model = "m"}]\n',
             "route 'fast' names the provider 'anthropic', which is not among [[providers]]",
         ),
+        (REMOTE + REMOTE, "two remote_checks have one name"),
+        (REMOTE + "modell = 1\n", "remote_checks.0.moderations.modell: there is no such key"),
+        (REMOTE.replace("moderations", "oracle"), "remote_checks.0: Input tag 'oracle'"),
+        (REMOTE.replace("moderations", "chat_scores"), "remote_checks.0.chat_scores.model: Field required"),
+        (REMOTE.replace('"guard"', '"My guard"'), "remote_checks.0.moderations.name: "),
         (f'[policy]\nkey = ["{SECRET}"]\n', "policy.key: Input should be a valid string"),
         (f'[policy]\nkey = "{SECRET}\n', "is no valid TOML"),
     ],
