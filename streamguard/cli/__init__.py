@@ -18,6 +18,9 @@ COMMANDS = {
     "query": "streamguard.cli.query:query",
     "dlq": "streamguard.cli.dlq:dlq",
     "demo": "streamguard.cli.demo:demo",
+    "check": "streamguard.cli.check:check",
+    "explain": "streamguard.cli.explain:explain",
+    "policy": "streamguard.cli.policy:policy",
 }
 """Where each command is defined."""
 
@@ -68,6 +71,9 @@ SUMMARIES = {
     "demo": "Run everything embedded on sample traffic, or on your own, and report.",
     "worker": "Run stages of the line.",
     "sink": "Carry telemetry and payloads into ClickHouse.",
+    "check": "Check texts as guard or verify would, and show what was found.",
+    "explain": "Tell what a code means.",
+    "policy": "Validate a policy file, or show the rules of a prompt.",
     "query": "Ask the store in SQL.",
     "dlq": "See dead letters, replay or drop them.",
     "broker": "Run the embedded Kafka-protocol broker.",
