@@ -20,10 +20,12 @@ demo: setup
 test: quick
 	$(BIN)/pytest -m slow
 
-# hours of faults, for whoever has them: make soak SEEDS="1 2 3" SECONDS_EACH=600
+# hours of faults, for whoever has them: make soak SEEDS="1 2 3" SECONDS_EACH=600; before them hostile texts by the hundred thousand
 SEEDS ?= 1 2 3 4 5
 SECONDS_EACH ?= 600
+HOSTILE ?= 100000
 soak: setup
+	$(BIN)/python -m tests.fuzz_checks --count $(HOSTILE)
 	$(BIN)/python -m tests.chaos.soak --seeds "$(SEEDS)" --seconds $(SECONDS_EACH) --output .cache/soak
 
 # side by side: the type checker and the tests leave each other room on two cores
