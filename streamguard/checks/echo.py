@@ -6,7 +6,7 @@ detectors miss: most names, spelled-out digits. Costs what the detectors cost, a
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar, Literal
 
@@ -101,9 +101,12 @@ class PersonalEcho:
 
     def _foreign(self, text: str) -> list[Datum]:
         """Raises `TooMuchFound`."""
-        data = personal_data(text)
+        return self.foreign(text, personal_data(text))
+
+    def foreign(self, text: str, data: Sequence[Datum]) -> list[Datum]:
+        """Those of `data`, which stand in `text`, that neither the asker nor the prompt nor the policy gave."""
         if not data:
-            return data
+            return []
         values = {text[datum.start : datum.end] for datum in data}
         told = {word for _, _, word in Words(values).whole(self._prompt_text)} | self._own
         return [

@@ -29,7 +29,7 @@ KINDS = (
     LITERAL,
 )
 
-_TOKEN = re.compile(rf"\[(?:{'|'.join(KINDS)})_[1-9][0-9]{{0,5}}\]")
+TOKEN = re.compile(rf"\[(?:{'|'.join(KINDS)})_[1-9][0-9]{{0,5}}\]")
 # Wider than a token: a model may well write `[email 1]` as `[EMAIL_1]` when it repeats it.
 _ANY_GAP = "|".join(KINDS).replace("_", r"[\s_-]{0,3}")
 LOOKALIKE = rf"(?i)[\[［]\s?(?:{_ANY_GAP})[\s_-]{{0,3}}\d{{1,9}}\s?[\]］]"
@@ -92,4 +92,4 @@ def put_back(text: str, placeholders: Iterable[Placeholder]) -> str:
     values = {placeholder.token: placeholder.value for placeholder in placeholders}
     if not values or "[" not in text:
         return text
-    return _TOKEN.sub(lambda match: values.get(match.group(), match.group()), text)
+    return TOKEN.sub(lambda match: values.get(match.group(), match.group()), text)

@@ -75,7 +75,7 @@ class PromptLeak:
             return PASS
         shared = len(index.shingles.intersection(shingles))
         score = round(shared / len(index.shingles), 4)
-        if shared >= _FEW and (score >= self._rules.share or shared >= self._rules.many):
+        if self.is_too_much(shared):
             return Finding(
                 action="block",
                 code="instructions",
@@ -84,13 +84,23 @@ class PromptLeak:
                 reason=Reason.LEAKED_PROMPT,
             )
         spans = index.spans(text)
-        if repeated := self._repeated(text, spans):
+        if repeated := self.repeated(text, spans):
             return self._lines(text, repeated, score)
-        if shared < _FEW:
+        if not self.is_noted(shared):
             return PASS
         return Finding(action="flag", code="instructions", score=score, spans=_of(spans, "run"))
 
-    def _repeated(self, text: str, spans: tuple[Span, ...]) -> list[Span]:
+    def is_too_much(self, shared: int) -> bool:
+        """Do so many shared runs of six words make an answer a leak?"""
+        score = round(shared / len(self._index.shingles), 4)
+        return self.is_noted(shared) and (score >= self._rules.share or shared >= self._rules.many)
+
+    def is_noted(self, shared: int) -> bool:
+        """Do so many make it worth telling?"""
+        return shared >= _FEW
+
+    def repeated(self, text: str, spans: tuple[Span, ...]) -> list[Span]:
+        """Those of the index's `spans` that are treated as whole lines, in the order of `(start, -end)`."""
         long = self._rules.passage_words
         return sorted(
             (

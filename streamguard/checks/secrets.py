@@ -80,8 +80,8 @@ class Secrets:
     def inspect(self, subject: Subject) -> Finding:
         text = subject.text
         found = [secret for secret in secrets_in(text) if self._counts(secret)]
-        if subject.direction == "output" and self._asked:
-            found = [secret for secret in found if text[secret.start : secret.end] not in self._asked]
+        if subject.direction == "output":
+            found = [secret for secret in found if self.is_foreign(secret, text)]
         unseen = [secret for hidden in subject.hidden for secret in secrets_in(hidden) if self._counts(secret)]
         if not found and not unseen:
             return PASS
@@ -94,6 +94,10 @@ class Secrets:
             reason=Reason.SECRET_IN_INPUT if blocks else None,
             text=spliced(text, ((one.start, one.end, MASK) for one in found)) if found else None,
         )
+
+    def is_foreign(self, secret: Secret, text: str) -> bool:
+        """Does this credential, which stands in the answer `text`, count, and is not the asker's own?"""
+        return self._counts(secret) and (not self._asked or text[secret.start : secret.end] not in self._asked)
 
     def _counts(self, secret: Secret) -> bool:
         return secret.score >= self._rules.least_score and secret.kind not in self._rules.ignored

@@ -1,0 +1,145 @@
+"""What the windows of a stream filter look for: leaked instructions, credentials, personal data of others."""
+
+from streamguard.checks.detectors import LONGEST_DATUM, MOST, Datum, TooMuchFound, personal_data
+from streamguard.checks.echo import MASK as REMOVED
+from streamguard.checks.echo import EchoRules, PersonalEcho
+from streamguard.checks.leak_index import leak_index
+from streamguard.checks.opening import open_start
+from streamguard.checks.prompt_leak import MASK as LEAKED
+from streamguard.checks.prompt_leak import PromptLeak, PromptLeakRules
+from streamguard.checks.secrets import MASK as SECRET
+from streamguard.checks.secrets import Secrets, open_from, secrets_in
+from streamguard.checks.streaming_window import Piece, Scan
+from streamguard.checks.wording import SHINGLE, shingles_of, word_places
+from streamguard.events.reason import Reason
+
+
+class LeakSpotter:
+    """The instructions `system_text` and the `canary`, as `prompt_leak` treats them.
+
+    An answer whose share of the instructions reaches the bound ends where the passage begins that reached it.
+    """
+
+    def __init__(self, rules: PromptLeakRules, system_text: str, canary: str | None) -> None:
+        self._rules = rules
+        self._check = PromptLeak(rules, system_text, canary)
+        self._index = leak_index(system_text, canary)
+        self._shared: set[int] = set()
+
+    def scan(self, text: str, *, ended: bool) -> Scan:
+        index, rules = self._index, self._rules
+        shingles = shingles_of(text)
+        open_place = len(text) if ended else index.open_from(text)
+        known = not index.shingles.isdisjoint(shingles)
+        if not known and not index.has_canary(text):
+            return Scan(self._quoted(text) if ended else (), open_place)
+        spans = index.spans(text)
+        pieces = [
+            Piece(span.start, span.end, span.kind, "canary", "block", None, 1.0, Reason.LEAKED_PROMPT)
+            for span in spans
+            if span.kind == "canary"
+        ]
+        blocks = rules.lines == "block"
+        pieces += (
+            Piece(
+                *(span.start, span.end, span.kind, "instruction_line", rules.lines),
+                written=LEAKED if rules.lines == "transform" else None,
+                reason=Reason.LEAKED_PROMPT if blocks else None,
+            )
+            for span in self._check.repeated(text, spans)
+        )
+        if known:
+            pieces += self._too_much(text, shingles, ended=ended)
+        pieces.sort(key=lambda piece: (piece.start, -piece.end))
+        if ended and not any(piece.action == "block" for piece in pieces):
+            pieces += self._quoted(text)
+        return Scan(pieces, open_place)
+
+    def settled(self, text: str) -> None:
+        self._shared.update(self._index.shingles.intersection(shingles_of(text)))
+
+    def _too_much(self, text: str, shingles: tuple[int, ...], *, ended: bool) -> tuple[Piece, ...]:
+        """The place where so much is shared that the answer ends: the beginning of that passage."""
+        index, shared = self._index, set(self._shared)
+        places = list(word_places(text))
+        first = 0
+        for word, shingle in enumerate(shingles):
+            if shingle not in index.shingles:
+                first = word + 1
+                continue
+            if places[word + SHINGLE - 1][1] == len(text) and not ended:
+                break  # its last word may still grow
+            shared.add(shingle)
+            if self._check.is_too_much(len(shared)):
+                start = places[first][0]
+                score = round(len(shared) / len(index.shingles), 4)
+                return (Piece(start, start, "run", "instructions", "block", None, score, Reason.LEAKED_PROMPT),)
+        return ()
+
+    def _quoted(self, text: str) -> tuple[Piece, ...]:
+        """At the end: more of the instructions than goes unmentioned."""
+        self.settled(text)
+        if not self._check.is_noted(len(self._shared)):
+            return ()
+        score = round(len(self._shared) / len(self._index.shingles), 4)
+        return (Piece(len(text), len(text), "run", "instructions", "flag", None, score),)
+
+
+class SecretSpotter:
+    """Credentials that do not stand in what was asked."""
+
+    def __init__(self, check: Secrets) -> None:
+        self._check = check
+
+    def scan(self, text: str, *, ended: bool) -> Scan:
+        pieces = [
+            Piece(one.start, one.end, one.kind, "secret", "transform", SECRET, one.score)
+            for one in secrets_in(text)
+            if self._check.is_foreign(one, text)
+        ]
+        return Scan(pieces, len(text) if ended else open_from(text))
+
+    def settled(self, text: str) -> None: ...
+
+
+class PersonalSpotter:
+    """Personal data that is neither the asker's nor told by the prompt or the policy.
+
+    `again`: for text that went through another such spotter. There it need only be looked for around what was taken out: what
+    stood directly beside it may be seen as a datum only now.
+    """
+
+    def __init__(self, rules: EchoRules, check: PersonalEcho, *, again: bool) -> None:
+        self._rules = rules
+        self._check = check
+        self._again = again
+        self._known: dict[tuple[str, str], bool] = {}
+        self._count = 0
+
+    def scan(self, text: str, *, ended: bool) -> Scan:
+        looked = not self._again or REMOVED in text
+        data = personal_data(text) if looked else []
+        start = len(text) if ended else open_start(text, LONGEST_DATUM, by_words=False)
+        start = next((datum.start for datum in data if datum.start < start < datum.end), start)
+        action = self._rules.foreign
+        pieces = [
+            Piece(
+                *(datum.start, datum.end, datum.kind.lower(), "personal_echo", action),
+                written=REMOVED if action == "transform" else None,
+                reason=Reason.UNSAFE_OUTPUT if action == "block" else None,
+            )
+            for datum in data
+            if self._is_foreign(text, datum)
+        ]
+        return Scan(pieces, start)
+
+    def settled(self, text: str) -> None: ...
+
+    def _is_foreign(self, text: str, datum: Datum) -> bool:
+        told = datum.kind, text[datum.start : datum.end]
+        foreign = self._known.get(told)
+        if foreign is None:
+            if len(self._known) >= MOST:
+                raise TooMuchFound
+            foreign = self._known[told] = bool(self._check.foreign(text, (datum,)))
+        return foreign
