@@ -13,7 +13,7 @@ is `streamguard.stages.second_opinion`, how is in `streamguard.providers`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, ClassVar, Literal, Protocol, Self
+from typing import Annotated, ClassVar, Literal, Protocol, Self, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -26,6 +26,8 @@ from streamguard.events.trail import Verdict
 
 RemoteScores = Mapping[str, float]
 """What a model says about one text: scores from 0 to 1 by its own labels."""
+Shown = Literal["user", "assistant", "tool", "variable", "document"]
+"""Roles; what the service itself says is shown to nobody."""
 Meaning = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9/_.-]{0,39}$")]
 
 _FOREIGN: frozenset[Role] = frozenset({"document", "tool"})
@@ -58,7 +60,7 @@ class RemoteRules(Rules):
     """`unsure`: for texts that the local check scores within `unsure`: injection of what is asked, moderation of answers."""
     unsure: tuple[float, float] = (0.1, 0.5)
     """From which local score up to which one (both included)."""
-    reads: frozenset[Role] = frozenset({"user", "assistant", "tool", "variable", "document"})
+    reads: frozenset[Shown] = frozenset(get_args(Shown))
     """Whose texts are shown to it, of what is asked."""
     thresholds: Thresholds = Thresholds(flag=0.5)
     """For its own injection score. Beside this, that score joins the local ones and `injection` of the policy applies to the sum,
@@ -150,7 +152,7 @@ class RemoteCheck:
         return self._with(result, Finding(action=action, code="remote_unavailable", reason=reason), result.hash)
 
     def _concerns(self, role: Role, local: Scored | None) -> bool:
-        if self.direction == "input" and (role == "system" or role not in self.rules.reads):
+        if self.direction == "input" and role not in self.rules.reads:
             return False
         low, high = self.rules.unsure
         return self.rules.when == "always" or low <= (local.score if local else 0.0) <= high

@@ -87,6 +87,24 @@ def test_the_role_of_a_text_counts(role: Role, code: str, action: str) -> None:
     assert (verdict.code, verdict.action) == (code, action)
 
 
+def test_documents_have_thresholds_of_their_own() -> None:
+    rules = InjectionRules(user=Thresholds(flag=0.9), document=Thresholds(escalate=0.6))
+    strict = replace(check(thresholds=Thresholds()), injection=rules)
+    before = chain("x", "y", scored=local(0.5, 0.5))
+    result = strict.joined(before, ("user", "document"), {0: {"injection": 0.7}, 1: {"injection": 0.7}})
+
+    assert [(verdict.action, verdict.content_hash) for verdict in result.verdicts] == [("escalate", "hash-1")]
+    assert result.escalated is Reason.PROMPT_INJECTION
+
+
+def test_what_is_blocked_is_not_left_to_a_person_as_well() -> None:
+    for before in ({}, {"blocked": Reason.PROMPT_INJECTION, "code": "prompt_injection"}):
+        result = check().joined(chain("x", "y", **before), ("user", "user"), {0: {"hate": 0.99}, 1: {"s6": 0.99}})
+
+        assert [verdict.action for verdict in result.verdicts] == ["block", "escalate"]
+        assert (result.blocked, result.escalated) == (before.get("blocked", Reason.UNSAFE_INPUT), None)
+
+
 def test_categories_of_both_sides_stand_in_one_verdict() -> None:
     before = chain("x", scored={"moderation": (Scored(0.67, {"harassment": 0.67}),)})
     result = check().joined(before, USER, {0: {"hate": 0.95, "violence": 0.01}})
@@ -165,6 +183,7 @@ def test_an_answer_is_unsure_by_its_moderation() -> None:
 @pytest.mark.parametrize(
     "rules",
     [
+        {"reads": {"system"}},
         {"unsure": (0.5, 0.1)},
         {"unsure": (-0.1, 0.5)},
         {"timeout": 0},

@@ -266,6 +266,28 @@ async def test_a_cancelled_opinion_frees_its_place_and_says_nothing_about_the_se
     assert await remote.judge(["fine"], timeout=1) == [{"INJECTION": 0.1}]
 
 
+async def test_a_try_after_the_pause_that_is_cancelled_leaves_the_next_one_free() -> None:
+    clock, answers = FakeClock(), [500, never, labelled]
+    remote, server = model(lambda asked: one(asked) if callable(one := answers.pop(0)) else one, clock, failures=1)
+    assert await code_of(remote) == "server_error"
+    clock.advance(10)
+    asking = asyncio.create_task(remote.judge(["slow"], timeout=60))
+    while len(server.requests) < 2:
+        await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+    assert await remote.judge(["fine"], timeout=1) == [{"INJECTION": 0.1}]
+
+
+async def test_a_token_that_could_begin_two_labels_counts_for_neither() -> None:
+    answer = chat("spam", first_token(s=0.6, spam=0.3, safe=0.1))
+    remote, _ = model(lambda _: answer, kind="chat_verdict", labels=["safe", "spam"])
+
+    assert await remote.judge(["hm"], timeout=1) == [{"spam": pytest.approx(0.3), "safe": pytest.approx(0.1)}]
+
+
 async def test_no_more_calls_than_connections_are_under_way() -> None:
     running, most = 0, 0
 
