@@ -44,7 +44,16 @@ class Settings:
     direct_in_documents: float = 0.3
     direct_planted: int = 6
     """One in so many injections of users is also planted in a document, for the stack of `foreign`."""
+    lone: int = 10
+    """One in so many innocent texts of users is also read as a document."""
     folds: int = 5
+
+
+def balanced(sources: Sequence[str], power: float = 0.5) -> NDArray[np.float64]:
+    """A weight for each row, 1 on average: a row of a source of n weighs n to the minus `power`."""
+    _, which, number = np.unique(np.array(sources), return_inverse=True, return_counts=True)
+    weights = number[which].astype(np.float64) ** -power
+    return weights / weights.mean()
 
 
 class Material:
@@ -56,10 +65,8 @@ class Material:
         self.documents = [text.text for text in texts if text.use == "document"]
         self.attacks = [text for text in texts if text.use == "buried"]
         self.labels = np.array([text.label for text in self.said])
-        sources = [text.source for text in self.said]
-        number = {source: sources.count(source) for source in set(sources)}
-        weights = np.array([number[source] ** -settings.source_power for source in sources])
-        self.weights: NDArray[np.float64] = weights / weights.mean()
+        self.weights = balanced([text.source for text in self.said], settings.source_power)
+        self.order_weights = balanced([text.source for text in self.attacks])
         self.whole = whole_rows([text.text for text in self.said], settings.whole_bits)
         self.sentences = sentence_rows([text.text for text in self.said], settings.window_bits)
         self.pages = sentence_rows(self.documents, settings.window_bits)
@@ -127,16 +134,19 @@ def _buried(material: Material, said: Mask, documents: Mask, attacks: Mask) -> L
     lengths = np.bincount(material.sentences.owners, minlength=len(material.labels))
     short = np.flatnonzero(said & (material.labels == 1) & (lengths <= 4))
     direct = _together(material.sentences, len(material.labels))[short]
+    once, twice = (
+        material.order_weights[orders.owners[chosen]] * settings.buried_weight for chosen in (first, follows)
+    )
     guilty = [
-        (orders.pick(first), settings.buried_weight),
-        (mixed, settings.buried_weight * 0.3),
-        (orders.pick_pairs(follows), settings.buried_weight * 0.5),
-        (direct, settings.direct_in_documents),
+        (orders.pick(first), once),
+        (mixed, once * 0.3),
+        (orders.pick_pairs(follows), twice * 0.5),
+        (direct, np.full(direct.shape[0], settings.direct_in_documents)),
     ]
     innocent = stacked([pages.pick(single), pages.pick_pairs(double)])
     rows = stacked([innocent, *(part for part, _ in guilty)])
     targets = np.concatenate([np.zeros(innocent.shape[0]), *(np.ones(part.shape[0]) for part, _ in guilty)])
-    weights = np.concatenate([np.ones(innocent.shape[0]), *(np.full(part.shape[0], weight) for part, weight in guilty)])
+    weights = np.concatenate([np.ones(innocent.shape[0]), *(weight for _, weight in guilty)])
     return _fit(rows, targets, settings.buried_c, weights)
 
 
@@ -197,9 +207,11 @@ def unseen(material: Material, *, random: bool = False) -> dict[Head, Seen]:
         # What users try directly also comes in documents.
         orders += [text for text in texts if text.label][:: material.settings.direct_planted]
         full = [planted(clean[chance.integers(len(clean))], order.text, chance) for order in orders]
-        signals = read_all(classifier, book, [*clean, *full], "foreign")
-        names = ["clean/0"] * len(clean) + [f"planted {order.source}/1" for order in orders]
-        labels = [0] * len(clean) + [1] * len(orders)
+        # A document that is nothing but a question is innocent, though the same question is none in the middle of a letter.
+        lone = [text.text for text in texts if not text.label][:: material.settings.lone]
+        signals = read_all(classifier, book, [*clean, *lone, *full], "foreign")
+        names = ["clean/0"] * len(clean) + ["lone/0"] * len(lone) + [f"planted {order.source}/1" for order in orders]
+        labels = [0] * (len(clean) + len(lone)) + [1] * len(orders)
         parts["foreign"].append((np.arange(len(names)), names, labels, *signals))
     return {head: _joined(rows) for head, rows in parts.items()}
 
@@ -210,10 +222,13 @@ def _joined(parts: Sequence[tuple[Any, ...]]) -> Seen:
 
 
 def fit_stack(seen: Seen, *, ridge: float = 1.0, steps: int = 30) -> Stack:
-    """Log-odds from signals, on top of what the rules add in `combine`; both labels weigh the same. Newton's method."""
+    """Log-odds from signals, on top of what the rules add in `combine`; both labels weigh the same. Newton."""
     columns = np.column_stack([seen.signals, np.ones(len(seen.labels))])
     offset = EVIDENCE["rules"] * seen.rules
-    weights = np.where(seen.labels == 1, 0.5 / seen.labels.mean(), 0.5 / (1 - seen.labels.mean()))
+    weights = np.zeros(len(seen.labels))
+    for label in (0, 1):
+        rows = seen.labels == label
+        weights[rows] = 0.5 / rows.mean() * balanced(list(seen.sources[rows]))
     penalty = np.diag([ridge] * seen.signals.shape[1] + [0.0])
     found = np.zeros(columns.shape[1])
     for _ in range(steps):

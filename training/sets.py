@@ -47,6 +47,7 @@ PUBLIC = (
     PublicSet("bipia_code_attack.json", "bipia_code", "microsoft/BIPIA", "MIT", "buried", 1),
 )
 _OWN_USE: dict[str, Use] = {"documents": "document", "buried": "buried"}
+"""By the first word of a file's name; all others are of users."""
 HELD_BACK = frozenset({"carriers"})
 """Files of the corpus that nothing is ever trained on: the benchmark's."""
 
@@ -71,7 +72,7 @@ def own(folder: Path = CORPUS) -> tuple[list[Text], list[Source]]:
     for file in sorted(folder.glob("*.jsonl")):
         if file.stem in HELD_BACK:
             continue
-        use = _OWN_USE.get(file.stem, "user")
+        use = _OWN_USE.get(file.stem.split("_")[0], "user")
         rows = [orjson.loads(line) for line in file.read_bytes().splitlines() if line.strip()]
         found = [Text(row["text"], int(row["label"]), f"own_{file.stem}", str(row["kind"]), use) for row in rows]
         texts += found

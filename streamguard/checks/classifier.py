@@ -104,7 +104,7 @@ class Classifier:
         """What the head's stack weighs, in order.
 
         `user`: the whole text; its worst window. `foreign`: the worst window of one sentence; of two; what the layer of the users'
-        windows takes for an order beyond doubt.
+        windows takes for an order beyond doubt; how many sentences there are.
         """
         spans = segments(text) or [(0, len(text))]
         places, owners = features(folded(text, spans))
@@ -114,12 +114,14 @@ class Classifier:
             worst, values = said, (_whole(self._whole, places), said.score)
         else:
             worst = _worst(_sums(self._buried, places, owners, len(spans)), sizes, self._buried.bias)
-            values = (worst.single, worst.double, max(0.0, said.score - _LOUD))
+            values = (worst.single, worst.double, max(0.0, said.score - _LOUD), math.log(min(len(spans), _MANY)))
         return Signals(np.array(values), spans[worst.first][0], spans[worst.last][1])
 
 
 _LOUD = 1.0
 """Log-odds from which on what users say counts in a document: below it, documents speak much like users."""
+_MANY = 8
+"""Sentences among which an order can be buried. A document of a single one has nothing to bury it in."""
 
 
 def _whole(layer: Linear, places: Places) -> float:
