@@ -157,10 +157,8 @@ def _form(lines: bool, jsonl: bool, requests: bool) -> Form:
 
 def _say_what_is_left_out(policy: Policy, direction: Direction, prompt: str | None, default: str) -> None:
     if prompt is not None and prompt not in policy.prompts:
-        own = ", ".join(sorted(policy.prompts)) or "none has"
-        click.echo(
-            f"streamguard: the policy has no rules of its own for {prompt!r} ({own}); the common ones hold", err=True
-        )
+        own = f"it has some for {', '.join(sorted(policy.prompts))}" if policy.prompts else "it has none for any prompt"
+        click.echo(f"streamguard: the policy has no rules of its own for {prompt!r} ({own}); the common ones hold", err=True)
     rules = policy.of(prompt or default)
     remote = rules.input.remote if direction == "input" else rules.output.remote
     if remote:

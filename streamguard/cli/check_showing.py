@@ -1,6 +1,6 @@
 """What `streamguard check` prints: verdicts, the text with what was found marked, and the outcome."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,10 +101,10 @@ def show(answer: Answer, console: Console) -> None:
     console.print(ending, soft_wrap=True)
 
 
-def summary(counts: dict[str, int]) -> str:
-    """How many texts came out how."""
+def summary(counts: Mapping[str, int]) -> str:
+    """How many came out how."""
     told = ", ".join(f"{counts.get(outcome, 0)} {outcome}" for outcome in OUTCOMES)
-    return f"{sum(counts.values())} texts: {told}"
+    return f"{sum(counts.values())} checked: {told}"
 
 
 def _line(verdict: Verdict, part: str) -> Text:

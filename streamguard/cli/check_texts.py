@@ -97,9 +97,9 @@ def _object(at: str, line: str) -> dict[str, Any]:
 
 
 def _subject(at: str, line: str, role: Role, direction: Direction) -> Subject:
-    """Other fields, such as the label of a labelled set, are left alone."""
+    """Other fields, such as the label of a labelled set, are left alone. An answer is the assistant's, whatever stands there."""
     fields = _object(at, line)
-    text, its = fields.get("text"), fields.get("role", role)
+    text, its = fields.get("text"), fields.get("role", role) if direction == "input" else role
     if not isinstance(text, str):
         raise InputError(f"{at}: text: must be there, as a string")
     if its not in get_args(Role):

@@ -32,8 +32,8 @@ class Reason(StrEnum):
     LEAKED_PROMPT = "leaked_prompt"  # verify: the answer repeats the instructions
     UNGROUNDED = "ungrounded"  # verify: the answer is not supported by the documents
     ACTION_NOT_ALLOWED = "action_not_allowed"  # verify: an action outside the request's allow-list
-    LOW_CONFIDENCE = "low_confidence"  # verify: a person should look
-    HIGH_URGENCY = "high_urgency"  # verify: a person should look now
+    LOW_CONFIDENCE = "low_confidence"  # guard, verify: a person should look
+    HIGH_URGENCY = "high_urgency"  # guard, verify: a person should look now
     INTERNAL = "internal"  # any stage: our fault; the event is in the dead letters
 
 
