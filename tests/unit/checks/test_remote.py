@@ -87,6 +87,11 @@ def test_the_role_of_a_text_counts(role: Role, code: str, action: str) -> None:
     assert (verdict.code, verdict.action) == (code, action)
 
 
+@pytest.mark.parametrize(("remote", "action"), [(0.45, "pass"), (0.55, "flag")])
+def test_a_flag_is_repeated_only_by_a_model_that_would_raise_it_itself(remote: float, action: str) -> None:
+    assert only(check().joined(chain("x", scored=local(0.4)), USER, {0: {"injection": remote}})).action == action
+
+
 def test_documents_have_thresholds_of_their_own() -> None:
     rules = InjectionRules(user=Thresholds(flag=0.9), document=Thresholds(escalate=0.6))
     strict = replace(check(thresholds=Thresholds()), injection=rules)
