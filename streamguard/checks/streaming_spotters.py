@@ -1,5 +1,7 @@
 """What the windows of a stream filter look for: leaked instructions, credentials, personal data of others."""
 
+from dataclasses import replace
+
 from streamguard.checks.detectors import LONGEST_DATUM, MOST, Datum, TooMuchFound, personal_data
 from streamguard.checks.echo import MASK as REMOVED
 from streamguard.checks.echo import EchoRules, PersonalEcho
@@ -51,9 +53,10 @@ class LeakSpotter:
         if known:
             pieces += self._too_much(text, shingles, ended=ended)
         pieces.sort(key=lambda piece: (piece.start, -piece.end))
-        if ended and not any(piece.action == "block" for piece in pieces):
-            pieces += self._quoted(text)
-        return Scan(pieces, open_place)
+        last = min((piece for piece in pieces if piece.action == "block"), key=lambda piece: piece.start, default=None)
+        if last is not None:
+            return Scan(_up_to(last, pieces), open_place)
+        return Scan([*pieces, *(self._quoted(text) if ended else ())], open_place)
 
     def settled(self, text: str) -> None:
         self._shared.update(self._index.shingles.intersection(shingles_of(text)))
@@ -83,6 +86,13 @@ class LeakSpotter:
             return ()
         score = round(len(self._shared) / len(self._index.shingles), 4)
         return (Piece(len(text), len(text), "run", "instructions", "flag", None, score),)
+
+
+def _up_to(last: Piece, pieces: list[Piece]) -> list[Piece]:
+    """The pieces that `last` leaves to be seen, and it, from the beginning of those that it overlaps."""
+    before = [piece for piece in pieces if piece.end <= last.start and piece is not last and piece.action != "block"]
+    start = min(piece.start for piece in pieces if piece not in before)
+    return [*before, replace(last, start=start)]
 
 
 class SecretSpotter:

@@ -28,7 +28,7 @@ class Tokens:
         self.stopped = False
         self._values = {placeholder.token: placeholder.value for placeholder in placeholders}
         self._named = frozenset(TOKEN.findall(prompt_text))
-        self._unknown = rules.unknown_placeholder
+        self._unknown: Action = _ACTIONS[rules.unknown_placeholder]
         self._tally = Tally()
         self._held = ""
         self._fed = 0
@@ -55,8 +55,7 @@ class Tokens:
     def _written(self, match: re.Match[str]) -> str:
         token = match.group()
         value = self._values.get(token)
-        action = _ACTIONS[self._unknown]
-        if value is not None or token in self._named or action == "pass":
+        if value is not None or token in self._named or self._unknown == "pass":
             return token if value is None else value
-        self._tally.add(Piece(*match.span(), "placeholder", "unknown_placeholder", action), self._fed)
-        return MASK if action == "transform" else token
+        self._tally.add(Piece(*match.span(), "placeholder", "unknown_placeholder", self._unknown), self._fed)
+        return MASK if self._unknown == "transform" else token
