@@ -1,9 +1,11 @@
 """Real texts through the whole line: each ends once, no worker errs, and nothing of them is found where no text may be.
 
-The texts are 1,500 with labelled personal data and some 1,600 questions and attacks, kept beside the repository.
+The texts are 1,500 with labelled personal data and some 1,600 questions and attacks, kept beside the repository; besides them
+texts with generated credentials, and personal data in code.
 """
 
 import asyncio
+import base64
 import csv
 import signal
 import sys
@@ -17,6 +19,7 @@ import httpx
 import orjson
 import pytest
 
+from benchmarks.secret_samples import secret_samples
 from tests.support.kafka import ROOT
 from tests.support.planted import Planted, Runs, words
 from tests.support.witness import Witness
@@ -66,7 +69,25 @@ def texts() -> Texts:
     labelled = orjson.loads((DATA / "pii" / "synth_dataset_v2.json").read_bytes())
     lines = [*(item["full_text"] for item in labelled), *_questions_and_attacks(DATA / "injection")]
     planted = [span["entity_value"] for item in labelled for span in item["spans"]]
+    for line, value in (*_with_credentials(), *_in_code(labelled)):
+        lines.append(line)
+        planted.append(value)
     return Texts([" ".join(line.split("\n")) for line in lines if line.strip()], planted)
+
+
+def _with_credentials() -> Iterator[tuple[str, str]]:
+    """Texts with a credential each, and the word that holds it."""
+    for sample in secret_samples(7, 200):
+        if sample.label == 1 and "\n" not in sample.text:
+            yield sample.text, max(sample.text.split(), key=len)
+
+
+def _in_code(labelled: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Texts whose personal data stands in base64, and the word that holds it."""
+    for item in labelled[:300:3]:
+        if item["spans"]:
+            code = base64.b64encode(item["full_text"].encode()).decode()
+            yield f"Please read this and answer: {code}", code
 
 
 def _questions_and_attacks(folder: Path) -> Iterator[str]:
@@ -190,6 +211,10 @@ def test_the_witness_has_seen_everything(run: Run) -> None:
     ]
     assert sum(settled) == count
     assert run.rows["verdicts"] > count
+    verdicts = [orjson.loads(row) for row in run.places["table verdicts"]]
+    for check in ("injection", "secrets", "encoded", "personal"):
+        assert any(row["check"] == check and row["code"] for row in verdicts), check
+    assert sum(bool(row["contributions"]) for row in verdicts) > 200
     assert run.rows["calls"] == run.report["audit"]["store"]["calls"] > 0
 
 
