@@ -5,7 +5,7 @@ default policy leaves alone, and addresses are scored a second time with all kin
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -51,7 +51,11 @@ class PersonalSet:
 
 def measure(path: Path, chain: Chain) -> PersonalSet:
     """Let the chain look at every text of a file. Raises `UnreadableSet`."""
-    labelled = labels(path)
+    return measure_texts(path.name.partition(".")[0], labels(path), chain)
+
+
+def measure_texts(name: str, labelled: Sequence[Labelled], chain: Chain) -> PersonalSet:
+    """The same for texts that are there already."""
     stopped = 0
     spans: dict[str, list[Span]] = {}
     for row in labelled:
@@ -59,7 +63,7 @@ def measure(path: Path, chain: Chain) -> PersonalSet:
         stopped += any(verdict.action in STOPS for verdict in result.verdicts)
         spans[row.text] = list(replaced(row.text, result))
     return PersonalSet(
-        set=path.name.partition(".")[0],
+        set=name,
         chain=score(labelled, lambda text: spans[text]),
         finder=score(labelled, lambda text: [Span(d.kind, d.start, d.end) for d in personal_data(text, _ALL_KINDS)]),
         stopped=Rate(stopped, len(labelled)),

@@ -62,7 +62,8 @@ def test_clean_documents_are_passed_on() -> None:
 
 @with_data
 def test_personal_data_is_replaced_with_its_kind() -> None:
-    found = checks_personal.measure(DATA / "pii" / "synth_dataset_v2.json", InputChain(POLICY, b"k"))
+    labelled = checks_personal.labels(DATA / "pii" / "synth_dataset_v2.json")
+    found = checks_personal.measure_texts("third", labelled[::3], InputChain(POLICY, b"k"))
     assert found.micro.precision is not None
     assert found.micro.precision >= 0.97
     assert found.micro.recall is not None
@@ -72,7 +73,7 @@ def test_personal_data_is_replaced_with_its_kind() -> None:
 
 
 def test_credentials_are_found_and_look_alikes_are_not() -> None:
-    found = checks_secrets.measure(checks_secrets.samples(20, 600), InputChain(POLICY, b"k"))
+    found = checks_secrets.measure(checks_secrets.samples(20, 400), InputChain(POLICY, b"k"))
     assert found.recall.share is not None
     assert found.recall.share >= 0.95
     assert found.false_alarms.share is not None
@@ -91,13 +92,13 @@ TIMED = {name: call for name, call in calls(unbounded(POLICY)).items() if name.e
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_sixty_kilobytes_of_anything_take_no_quadratic_time(name: str) -> None:
-    """A sixteenth of a second where it was measured; quadratic time would be many seconds."""
-    text = HOSTILE[name](65_536)
+def test_thirty_kilobytes_of_anything_take_no_quadratic_time(name: str) -> None:
+    """A thirtieth of a second where it was measured; quadratic time would be seconds."""
+    text = HOSTILE[name](32_768)
     for call in TIMED.values():
         started = time.process_time()
         call(text)
-        assert time.process_time() - started < 1.0
+        assert time.process_time() - started < 0.5
 
 
 def test_an_ordinary_message_costs_no_milliseconds() -> None:
