@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import Field, JsonValue, StringConstraints, ValidationError
 from pydantic_core import to_json
 
+from streamguard import __version__
 from streamguard.checks.bounds import BoundsRules
 from streamguard.checks.business_rules import BusinessRules
 from streamguard.checks.coherence import CoherenceRules
@@ -88,8 +89,11 @@ class Policy(PromptPolicy):
 
     @cached_property
     def stamp(self) -> str:
-        """`version`, and eight hex digits of a digest over all rules with their defaults: what verdicts and signatures name."""
-        told = self.model_dump(exclude={"version"})
+        """`version`, and eight hex digits of a digest over all rules with their defaults, and the release that applies them.
+
+        It is what verdicts, signatures and the cache's fingerprints name.
+        """
+        told = self.model_dump(exclude={"version"}) | {"release": __version__}
         return f"{self.version}+{hashlib.sha256(to_json(_sorted(told))).hexdigest()[:8]}"
 
     def of(self, prompt: str) -> PromptPolicy:
