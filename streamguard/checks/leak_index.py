@@ -38,6 +38,7 @@ class LeakIndex:
         words = words_of(system_text)
         self.shingles = frozenset(shingles_of(system_text))
         """Of the whole instructions: what an answer's share is measured by."""
+        self._longest_word = max(map(len, words), default=0)
         # Beginnings of passages, for answers that are still growing: runs shorter than a shingle.
         self._starts = tuple(frozenset(hashed(words, length)) for length in range(1, SHINGLE))
         self._sentences: dict[int, list[tuple[str, ...]]] = {}
@@ -45,6 +46,7 @@ class LeakIndex:
             if len(sentence) >= RUN_WORDS and not _ADDRESSING.isdisjoint(sentence):
                 self._sentences.setdefault(hash(sentence[:SHINGLE]), []).append(sentence)
         self._forms = _forms(canary) if canary else ()
+        self._beginnings = frozenset(form[:end] for form in self._forms for end in range(1, len(form) + 1))
 
     def has_canary(self, text: str) -> bool:
         if not self._forms:
@@ -112,7 +114,9 @@ class LeakIndex:
         places = list(word_places(text))
         end = len(words)
         # A last word that touches the end may become another word: it is kept back, and what leads to it judged without it.
-        growing = places[-1][1] == len(text)
+        # One that is longer than all of theirs never will be one of them.
+        start, stop = places[-1]
+        growing = stop == len(text) and stop - start <= self._longest_word
         end -= growing
         first = end
         for length in range(1, min(SHINGLE, end + 1)):
@@ -144,7 +148,7 @@ class LeakIndex:
         # Only so many letters can belong to a form that is not complete; they may stand far apart.
         letters, places = _lettered(text, longest)
         for start in range(len(letters)):
-            if any(form.startswith(letters[start:]) for form in self._forms):
+            if letters[start:] in self._beginnings:
                 return places[start]
         return len(text)
 

@@ -22,14 +22,13 @@ from streamguard.checks.policy import OutputRules
 from streamguard.checks.secrets import LONGEST_SECRET, Secrets
 from streamguard.checks.secrets import MASK as SECRET
 from streamguard.checks.streaming_phrases import Phrases, phrases_of
-from streamguard.checks.streaming_spotters import LeakSpotter, PersonalSpotter, SecretSpotter
+from streamguard.checks.streaming_spotters import ROUNDS, LeakSpotter, PersonalSpotter, SecretSpotter
 from streamguard.checks.streaming_tokens import Tokens
 from streamguard.checks.streaming_unicode import Normaliser
 from streamguard.checks.streaming_window import Stage, Window
 from streamguard.events.reason import Reason
 from streamguard.events.stages import Placeholder
 
-_ROUNDS = 4
 CHECK_ERROR = "check_error"
 
 
@@ -66,7 +65,7 @@ class StreamFilter:
         prompt_text = f"{system_text}\n{asked}"
         echo = PersonalEcho(rules.personal_echo, placeholders, prompt_text)
         self._phrases = (PhraseRules(rules) if phrases is None else phrases).stage()
-        rounds = _ROUNDS if rules.personal_echo.foreign == "transform" else 1
+        rounds = ROUNDS if rules.personal_echo.foreign == "transform" else 1
         self._stages: tuple[Stage, ...] = (
             Normaliser(),
             Window("prompt_leak", LeakSpotter(rules.prompt_leak, system_text, canary)),

@@ -17,7 +17,7 @@ from streamguard.checks.lists import ListRules
 from streamguard.checks.moderation_scores import ModerationRules
 from streamguard.checks.moderation_terms import TERMS
 
-VIEW = 512
+VIEW = 320
 """Characters before the last word that are judged with it."""
 AFTER = 64
 """A phrase is judged again when as many characters follow it: `...` means, comes from, is a slur."""
@@ -25,7 +25,7 @@ HELD = 128
 """Characters that are held for patterns of operators: nobody knows what may become a match of one."""
 _STEP = 64
 """Longer words are judged in parts."""
-_TRIM = 2 * VIEW
+_TRIM = VIEW + 160
 _WORD_END = re.compile(r"\S\s")
 _SENTENCE_END = re.compile(r"[.!?]\s")
 
@@ -115,7 +115,7 @@ class Phrases:
         """The word with which a phrase may have begun that is not complete."""
         if not self._phrases:
             return len(text)
-        tail = text[-4 * self._longest - _STEP :]
+        tail = text[-2 * self._longest - _STEP :]
         folded = fold(tail) + (" " if tail[-1:].isspace() else "")
         for place in range(max(0, len(folded) - self._longest - 1), len(folded)):
             if place and folded[place - 1].isalnum():

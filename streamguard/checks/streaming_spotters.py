@@ -15,6 +15,9 @@ from streamguard.checks.streaming_window import Piece, Scan
 from streamguard.checks.wording import SHINGLE, shingles_of, word_places
 from streamguard.events.reason import Reason
 
+ROUNDS = 4
+"""So many windows in a row look for personal data, each at what the one before it left."""
+
 
 class LeakSpotter:
     """The instructions `system_text` and the `canary`, as `prompt_leak` treats them.
@@ -115,8 +118,8 @@ class SecretSpotter:
 class PersonalSpotter:
     """Personal data that is neither the asker's nor told by the prompt or the policy.
 
-    `again`: for text that went through another such spotter. There it need only be looked for around what was taken out: what
-    stood directly beside it may be seen as a datum only now.
+    `again`: for text that went through another such spotter. There it need only be looked for where something was taken out:
+    what stood directly beside it may be seen as a datum only now.
     """
 
     def __init__(self, rules: EchoRules, check: PersonalEcho, *, again: bool) -> None:
@@ -124,13 +127,20 @@ class PersonalSpotter:
         self._check = check
         self._again = again
         self._known: dict[tuple[str, str], bool] = {}
-        self._count = 0
 
     def scan(self, text: str, *, ended: bool) -> Scan:
-        looked = not self._again or REMOVED in text
-        data = personal_data(text) if looked else []
-        start = len(text) if ended else open_start(text, LONGEST_DATUM, by_words=False)
-        start = next((datum.start for datum in data if datum.start < start < datum.end), start)
+        if self._again and REMOVED not in text:
+            return Scan((), len(text))
+        try:
+            data = personal_data(text)
+            place = len(text)
+            # What is let go is looked at again, and must hold nothing open there either.
+            for _ in range(0 if ended else ROUNDS):
+                before, place = place, _open_from(text[:place], data)
+                if place == before:
+                    break
+        except TooMuchFound:
+            return Scan([Piece(0, 0, "personal", "too_much_personal", "block", reason=Reason.UNSAFE_OUTPUT)], len(text))
         action = self._rules.foreign
         pieces = [
             Piece(
@@ -141,7 +151,7 @@ class PersonalSpotter:
             for datum in data
             if self._is_foreign(text, datum)
         ]
-        return Scan(pieces, start)
+        return Scan(pieces, place)
 
     def settled(self, text: str) -> None: ...
 
@@ -149,7 +159,13 @@ class PersonalSpotter:
         told = datum.kind, text[datum.start : datum.end]
         foreign = self._known.get(told)
         if foreign is None:
-            if len(self._known) >= MOST:
-                raise TooMuchFound
+            if len(self._known) == MOST:
+                self._known.clear()  # a bound on what is remembered
             foreign = self._known[told] = bool(self._check.foreign(text, (datum,)))
         return foreign
+
+
+def _open_from(text: str, data: list[Datum]) -> int:
+    """`detectors.open_from` for a text whose data are known."""
+    start = open_start(text, LONGEST_DATUM, by_words=False)
+    return next((datum.start for datum in data if datum.start < start < datum.end), start)

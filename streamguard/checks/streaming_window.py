@@ -189,14 +189,14 @@ class Window:
             if piece.end > until:
                 until = min(until, max(piece.start, 0))
                 break
-            if piece.end < shown or (piece.end == shown and piece.end > piece.start):
-                continue
             if piece.action == "block":
                 self.stopped = True
                 until = piece.start
-            self._tally.add(piece, self._start)
-            if self.stopped:
+                self._tally.add(piece, self._start)
                 break
+            if piece.end < shown or (piece.end == shown and piece.end > piece.start):
+                continue
+            self._tally.add(piece, self._start)
             if piece.written is None:
                 continue
             if piece.start >= shown:
