@@ -3,8 +3,9 @@
     python -m training.injection train --injection ../shared/data/injection/*
     python -m training.injection evaluate --injection ../shared/data/injection/*
 
-Both take the corpus beside this file and the public sets that are named. `evaluate` trains on four fifths and reads the rest,
-five times: near-duplicates kept together, and at random; then leaves out each public set as a whole.
+Both take the corpus beside this file and the public sets that are named, train on four fifths and read the rest, five times:
+near-duplicates kept together, and at random; then leave out each public set as a whole. `train` then trains on everything and
+writes the model; what was measured stands in its card.
 """
 
 import argparse
@@ -30,7 +31,7 @@ INNOCENT: dict[Head, tuple[str, ...]] = {
     "user": ("deepset/0", "notinject/0", "chat/0", "own_chat_edgy/0", "own_chat_plain/0"),
     "foreign": ("clean/0",),
 }
-ALLOWED: dict[Head, float] = {"user": 0.025, "foreign": 0.03}
+ALLOWED: dict[Head, float] = {"user": 0.02, "foreign": 0.03}
 """The share of each innocent set that may be refused at the threshold, in cross-validation with near-duplicates together."""
 
 
@@ -52,14 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seen = unseen(material)
     stacks = stacks_of(seen)
     found = {"grouped": measured(seen, stacks)}
-    if given.command == "evaluate":
-        found["random"] = measured(unseen(material, random=True), stacks)
-        found["left out"] = left_out(texts, material, stacks)
-    layers = fit_layers(material, *material.everything())
+    found["random"] = measured(unseen(material, random=True), stacks)
+    found["left out"] = left_out(texts, material, stacks)
     found["carriers"] = carriers(material, stacks)
     for name, result in found.items():
         sys.stdout.write(table(name, result) + "\n")
     if given.command == "train":
+        layers = fit_layers(material, *material.everything())
         save(
             given.output,
             layers,

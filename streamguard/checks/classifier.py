@@ -103,8 +103,8 @@ class Classifier:
     def signals(self, text: str, head: Head) -> Signals:
         """What the head's stack weighs, in order.
 
-        `user`: the whole text; its worst window. `foreign`: the worst window of one sentence; of two; what the layer of the users'
-        windows takes for an order beyond doubt; how many sentences there are.
+        `user`: the whole text; its worst window. `foreign`: the worst window of one sentence; of two; what the layer `window`
+        takes for an order beyond doubt; how many sentences there are.
         """
         spans = segments(text) or [(0, len(text))]
         places, owners = features(folded(text, spans))

@@ -105,7 +105,7 @@ class Injection:
         score = combine(contributions)
         action = (self._thresholds.document if foreign else self._thresholds.user).action(score)
         if action == "pass":
-            return Finding(score=score)
+            return Finding(score=score, contributions=contributions)
         # Rules are matched against a folded text, which has lost its places; the classifier names the sentences it dislikes most.
         kinds = ruled.kinds[:1] or ("classifier",)
         spans = tuple(Span(kind=kind, start=reading.start, end=reading.end) for kind in kinds)
