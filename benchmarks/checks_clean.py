@@ -6,6 +6,7 @@ Varied on purpose: one text repeated would measure caches (of the processor, and
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 import orjson
 
@@ -17,14 +18,21 @@ _FILES = ("chat_plain", "documents")
 _ATTEMPTS = 40
 
 
-def pieces(chain: InputChain, *, english: bool, role: Role = "user") -> list[str]:
-    """Texts of the corpora in which no check of `chain` finds anything, in English or in all other languages."""
-    texts: list[str] = []
+Script = Literal["ascii", "english", "other"]
+"""English in ASCII alone; English with what typographers and other people put into it (dashes, quotes, `é`, `€`); the rest."""
+
+
+def pieces(chain: InputChain, role: Role = "user") -> dict[Script, list[str]]:
+    """Texts of the corpora in which no check of `chain` finds anything. `english` holds all of `ascii` too."""
+    texts: dict[Script, list[str]] = {"ascii": [], "english": [], "other": []}
     for name in _FILES:
         for line in (CORPORA / f"{name}.jsonl").read_bytes().splitlines():
             row = orjson.loads(line)
-            if (row["lang"] == "en") is english and is_clean(chain, row["text"], role):
-                texts.append(row["text"])
+            if not is_clean(chain, row["text"], role):
+                continue
+            texts["english" if row["lang"] == "en" else "other"].append(row["text"])
+            if row["lang"] == "en" and row["text"].isascii():
+                texts["ascii"].append(row["text"])
     return texts
 
 

@@ -124,12 +124,14 @@ def _speed(result: Result) -> Iterator[str]:
 
 
 def _speed_verdicts(result: Result) -> dict[str, str]:
-    clean, worst = result.clean["2 KB"], max(result.hostile.values(), key=lambda one: one.value)
+    worst = max(result.hostile.values(), key=lambda one: one.value)
     times = max(result.growth.values(), key=lambda one: one.value)
-    rules, chain = clean[checks_speed.RULES].p50, clean[checks_speed.CHAIN].p50
-    return {
-        f"the rules together, 2 KB, p50 {rules:.0f} µs": checks_speed.RULES_AIM.verdict(rules),
-        f"the chain with the classifier, 2 KB, p50 {chain:.0f} µs": checks_speed.CHAIN_AIM.verdict(chain),
+    verdicts: dict[str, str] = {}
+    for size in ("2 KB", checks_speed.TYPESET):
+        rules, chain = (result.clean[size][what].p50 for what in (checks_speed.RULES, checks_speed.CHAIN))
+        verdicts[f"the rules together, {size}, p50 {rules:.0f} µs"] = checks_speed.RULES_AIM.verdict(rules)
+        verdicts[f"the chain with the classifier, {size}, p50 {chain:.0f} µs"] = checks_speed.CHAIN_AIM.verdict(chain)
+    return verdicts | {
         f"256 KB of anything, {worst.value:.0f} ms at most ({worst.name})": checks_speed.HOSTILE_AIM.verdict(
             worst.value
         ),
