@@ -93,7 +93,7 @@ class Phrases:
                 self._found = found
                 return ""
         shown = self._shown - self._start
-        until = len(text) if ended else min(self._open_from(text), len(text) - self._held_back)
+        until = len(text) if ended else max(shown, min(self._open_from(text), len(text) - self._held_back))
         out = text[shown:until]
         self._shown += len(out)
         self._trim(len(text))

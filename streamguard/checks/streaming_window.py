@@ -22,8 +22,8 @@ FRAME = 512
 CONTEXT = 256
 """So many settled characters stay in it: words before a datum say what it is."""
 _EAGER = 512
-"""Up to so many characters are held, each chunk is looked at; beyond, only when they have grown by an eighth: that keeps the
-work linear."""
+"""Up to so many characters are held, each chunk is looked at; beyond, only when they have grown by a sixteenth: that keeps
+the work linear."""
 _LISTED = 64
 _SEVERITY: dict[Action, int] = {"pass": 0, "flag": 1, "transform": 2, "escalate": 3, "block": 4}
 
@@ -151,7 +151,7 @@ class Window:
 
     def _due(self) -> bool:
         end = self._start + len(self._text)
-        return end - self._shown <= _EAGER or end - self._scanned >= (end - self._shown) // 8
+        return end - self._shown <= _EAGER or end - self._scanned >= (end - self._shown) // 16
 
     def _move(self) -> str:
         """At a fixed place of the text: let the window begin where nothing is open, with some context."""
