@@ -14,6 +14,7 @@ other finding leaves its own.
 import hmac
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from streamguard.checks import bounds, empty
@@ -30,6 +31,7 @@ from streamguard.checks.placeholders import PlaceholderMap
 from streamguard.checks.policy import Policy
 from streamguard.checks.prompt_leak import PromptLeak
 from streamguard.checks.secrets import Secrets
+from streamguard.checks.streaming import PhraseRules, StreamFilter
 from streamguard.checks.unicode import UnicodeTricks
 from streamguard.events.reason import Reason
 from streamguard.events.stages import Placeholder
@@ -111,6 +113,28 @@ class OutputChain:
         story = _Story(*self._stamp, "output", (subject,))
         checks = self.checks(placeholders, system_text, asked, canary, finish_reason)
         return story.end((story.through(checks, subject, 0).text,), tuple(placeholders))
+
+    def stream(
+        self,
+        *,
+        placeholders: Sequence[Placeholder] = (),
+        system_text: str = "",
+        asked: str = "",
+        canary: str | None = None,
+    ) -> StreamFilter:
+        """What shows an answer while it comes, with the asker's data put back: run the chain over all of it all the same."""
+        return StreamFilter(
+            self._rules,
+            placeholders=placeholders,
+            system_text=system_text,
+            asked=asked,
+            canary=canary,
+            phrases=self._phrases,
+        )
+
+    @cached_property
+    def _phrases(self) -> PhraseRules:
+        return PhraseRules(self._rules)
 
     def checks(
         self,

@@ -4,13 +4,17 @@ In the order of the output chain: `unicode`, `prompt_leak`, `secrets`, then what
 `moderation`, the forbidden words of `business`), `personal_echo`; last, the asker's own data is put back. Each step takes what
 the one before it let go, and holds what may still turn out to be something. Plain prose leaves word by word.
 
-What was shown altogether is the same however the text was cut: `shown_of` the whole of it. What is measured by a whole answer
-(coherence, length, disclaimers) is left to the chain that runs at the end. A check that fails ends the stream.
+What was shown altogether is the same however the text was cut, and what the chain makes of the whole where neither refuses it.
+Catches what the chain's checks of passages catch. Misses what can only be measured of a whole answer (coherence, length,
+disclaimers, verdicts that only flag): that, and the last word, is the chain's, which runs at the end. A check that fails ends the
+stream.
+
+Costs some 150 µs a word, in chunks of a few words; 10 characters are held on average, 48 at most in 99 of 100 cases
+(`python -m benchmarks.stream_filter`).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from streamguard.checks.business import Business
 from streamguard.checks.business_rules import BusinessRules
@@ -147,13 +151,3 @@ def _only_phrases(rules: BusinessRules) -> BusinessRules:
         competitors=rules.competitors,
         competitors_action=rules.competitors_action,
     )
-
-
-def shown_of(whole: StreamFilter, text: str) -> str:
-    """What is shown of a whole text. `whole` is a fresh filter."""
-    return whole.feed(text) + whole.finish()
-
-
-def cut(text: str, places: Sequence[int]) -> list[str]:
-    """`text` cut at `places`."""
-    return [text[start:end] for start, end in pairwise((0, *sorted(places), len(text)))]

@@ -223,7 +223,7 @@ def test_nothing_that_is_looked_for_is_shown(text: str) -> None:
 def test_the_chain_makes_the_same_of_the_whole(text: str) -> None:
     chain = OutputChain(Policy(version="1"), b"key")
     checked = chain.run(text, placeholders=OWN, system_text=SYSTEM, asked=ASKED, canary=CANARY)
-    shown, result = through(made(), [text])
+    shown, result = through(chain.stream(placeholders=OWN, system_text=SYSTEM, asked=ASKED, canary=CANARY), [text])
     # What only a whole answer can be (empty, looping) the stream does not see.
     if checked.code not in ("empty", "looping", "debris"):
         assert result.blocked == checked.blocked
