@@ -35,7 +35,13 @@ DATA_OF_PEOPLE: Mapping[str, str] = {
 }
 """Personal data that is found wherever it stands on a line of its own after these words."""
 
-_OTHER_DATA = ("a.b@c.example", "GB82 WEST 1234 5698 7654 32", "5500 0000 0000 0004", "212-555-0188", "2001:db8::8a2e:370:7334")
+_OTHER_DATA = (
+    "a.b@c.example",
+    "GB82 WEST 1234 5698 7654 32",
+    "5500 0000 0000 0004",
+    "212-555-0188",
+    "2001:db8::8a2e:370:7334",
+)
 """Others than those, for places where they may well stand within a word."""
 _RUN = 12
 """No verdict holds so many characters in a row of a text that was checked."""
