@@ -112,7 +112,10 @@ def _with_payloads(text: str, kinds: frozenset[str], data: list[Datum]) -> list[
 
 
 def _with_literals(text: str, data: list[Datum]) -> list[Datum]:
-    """`data` and the look-alikes of placeholders, in order. Raises `TooMuchFound`."""
+    """`data` and the look-alikes of placeholders, in order and without overlaps. Raises `TooMuchFound`.
+
+    What is found inside a look-alike is part of it; a datum that reaches into one, or out of one, takes it with it.
+    """
     if "[" not in text and "［" not in text:
         return data
     literals = [Datum(LITERAL, *span) for span in islice(_LOOKALIKE.spans(text), MOST + 1)]
@@ -120,6 +123,12 @@ def _with_literals(text: str, data: list[Datum]) -> list[Datum]:
         raise TooMuchFound
     if not literals:
         return data
-    covered = {place for literal in literals for place in range(literal.start, literal.end)}
-    outside = (datum for datum in data if datum.start not in covered)
-    return sorted((*literals, *outside), key=lambda datum: datum.start)
+    apart: list[Datum] = []
+    for datum in sorted((*literals, *data), key=lambda datum: (datum.start, -datum.end, datum.kind != LITERAL)):
+        if not apart or datum.start >= apart[-1].end:
+            apart.append(datum)
+        elif datum.end > apart[-1].end:
+            before = apart[-1]
+            kind = datum.kind if before.kind == LITERAL else before.kind
+            apart[-1] = Datum(kind, before.start, datum.end)
+    return apart

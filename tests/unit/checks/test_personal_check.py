@@ -129,3 +129,12 @@ def test_a_value_is_swept_where_it_was_not_recognised() -> None:
 def test_more_data_than_a_text_holds_is_refused_without_it() -> None:
     finding = RedactPersonal(PlaceholderMap()).inspect(Subject("a@b.cc " * (MOST + 1)))
     assert (finding.action, finding.reason, finding.text) == ("block", Reason.INPUT_TOO_LONG, "")
+
+
+@pytest.mark.parametrize("text", ["\\x73\\x69\\x6d@c.ti[email 1]", "[email 1]@x.org", "x[EMAIL_1]@x.org [phone 2]"])
+def test_what_overlaps_a_look_alike_of_a_placeholder_comes_back_whole(text: str) -> None:
+    found = PlaceholderMap()
+    redacted = RedactPersonal(found).inspect(Subject(text)).text
+
+    assert redacted is not None
+    assert put_back(redacted, found.placeholders()) == text
