@@ -57,14 +57,15 @@ class Place:
 
 
 def telemetry_rows(record: Telemetry, place: Place) -> Rows:
-    """The rows of one finished request, of the tables `requests`, `calls` and `verdicts`.
+    """The rows of one finished request, of the tables `calls`, `verdicts` and `requests`, in the order in which they are
+    written: who sees a request sees its calls too.
 
     Raises `InvalidRecord` for numbers that no column can hold, so that one bad record cannot stop an insert of many.
     """
     return {
-        "requests": [_request(record, place)],
         "calls": [_call(record, call, number, place) for number, call in enumerate(record.calls)],
         "verdicts": [_verdict(record, verdict, number, place) for number, verdict in enumerate(record.verdicts)],
+        "requests": [_request(record, place)],
     }
 
 
