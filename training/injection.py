@@ -31,7 +31,7 @@ INNOCENT: dict[Head, tuple[str, ...]] = {
     "user": ("deepset/0", "notinject/0", "chat/0", "own_chat_edgy/0", "own_chat_plain/0"),
     "foreign": ("clean/0",),
 }
-ALLOWED: dict[Head, float] = {"user": 0.02, "foreign": 0.03}
+ALLOWED: dict[Head, float] = {"user": 0.0225, "foreign": 0.03}
 """The share of each innocent set that may be refused at the threshold, in cross-validation with near-duplicates together."""
 
 
@@ -117,7 +117,7 @@ def carriers(material: Material, stacks: dict[Head, Stack]) -> list[Rate]:
 def card(settings: Settings, sources: Sequence[Source], found: dict[str, list[Rate]]) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "features": "hashed 2- to 5-grams of characters, words and pairs of words of the folded text; per text and per sentence",
+        "features": "hashed 3- to 5-grams of characters, words and pairs of words of the folded text; per text and per sentence",
         "settings": asdict(settings),
         "threshold": THRESHOLD,
         "sets": [asdict(source) for source in sources],

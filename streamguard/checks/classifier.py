@@ -4,7 +4,7 @@ Two heads read the same features. `user` reads what is said to the model: a whol
 of one or two sentences, since an order may end a long innocent text. `foreign` reads documents and answers of tools window by
 window: what is buried there is one sentence of a page. A few numbers per head (the signals) become one probability.
 
-Costs 450 µs on 2 KB (p50), 25 ms on 256 KB, 8 ms to load.
+Costs 550 µs on 2 KB (p50), 45 to 100 ms on 256 KB, 5 ms to load.
 """
 
 import math
@@ -135,14 +135,14 @@ def _whole(layer: Linear, places: Places) -> float:
 
 
 def counted(places: Places, bits: int) -> tuple[Places, NDArray[np.int64]]:
-    """Each of the places in a table of `bits` bits, and how often it occurs."""
-    if len(places) > 1 << bits:  # counting beats sorting once most places are taken
-        table = np.bincount(places >> (BITS - bits), minlength=1 << bits)
-        taken = np.flatnonzero(table)
-        return taken.astype(np.int32), table[taken]
-    ordered = np.sort(places >> (BITS - bits))
-    first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))[: len(ordered)]
-    return ordered[first], np.diff(first, append=len(ordered))
+    """Each of the places in a table of `bits` bits, in any order, and how often it occurs."""
+    found = places >> (BITS - bits)
+    # Each occurrence writes its number to its place; the last one stands for all. Nothing is sorted, nothing zeroed.
+    last = np.empty(1 << bits, np.int32)
+    last[found] = np.arange(len(found), dtype=np.int32)
+    often = np.bincount(last[found], minlength=len(found))
+    standing = np.flatnonzero(often)
+    return found[standing], often[standing]
 
 
 def _sums(layer: Linear, places: Places, owners: Places, number: int) -> Array:

@@ -1,6 +1,6 @@
 """Hashed n-grams: the features of the classifier, for all sentences of a text in one pass.
 
-Features are the 2- to 5-grams of characters and the single words and pairs of words of a folded text, each hashed to one of
+Features are the 3- to 5-grams of characters and the single words and pairs of words of a folded text, each hashed to one of
 262,144 places (feature hashing, Weinberger et al. 2009). All of it is array arithmetic: no loop over characters.
 """
 
@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 Codes = NDArray[np.uint32]
 Places = NDArray[np.int32]
 
-_ORDERS = (2, 3, 4, 5)
+_ORDERS = (3, 4, 5)
 _STEP = np.uint32(0x01000193)
 _CODE = np.uint32(0x27D4EB2F)
 _NEXT_WORD = np.uint32(0x85EBCA6B)
 _SPACE = 32
 _LONG_WORD = 32
 _POWERS = np.cumprod(np.full(_LONG_WORD, _STEP, np.uint32), dtype=np.uint32)
-_WORD_ASCII = np.array([chr(code).isalnum() or chr(code) == "_" for code in range(128)])
-_FIRST_LETTER_BEYOND_ASCII = 0xAA
+_BEYOND = 0xAA
+"""From this code point on a character counts as a letter."""
+_LETTER = np.array([code < 128 and (chr(code).isalnum() or chr(code) == "_") for code in range(_BEYOND)] + [True])
 _ORDER_SALT, _WORD_SALT, _PAIR_SALT = 0x1234567, 0xABCDEF1, 0xBCDEF12
 _OPENING_SALTS = (0xCDEF123, 0x3DEF123)
 """Two, so that an opening weighs twice."""
@@ -89,7 +90,7 @@ def _grams(codes: Codes) -> list[tuple[int, Codes]]:
 
 def _words(codes: Codes) -> tuple[NDArray[np.int64], Codes, Codes]:
     """Where words start, their hashes, and those of each word with its next."""
-    letter = np.where(codes < 128, _WORD_ASCII[np.minimum(codes, 127)], codes >= _FIRST_LETTER_BEYOND_ASCII)
+    letter = _LETTER[np.minimum(codes, np.uint32(_BEYOND))]
     starts = np.flatnonzero(letter[1:] & ~letter[:-1]) + 1  # the first character is always a space
     if not len(starts):
         return starts, np.zeros(0, np.uint32), np.zeros(0, np.uint32)

@@ -4,7 +4,16 @@ import re
 
 from streamguard.checks.folding import fold
 
-_END = re.compile(r"[.!?…][\"')\]”»]{0,4}\s+|[。！？؟।]+|\s*\n\s*|\s[-–—|]{1,3}\s|;\s|:\s+(?=[A-Z\"'“„«])")
+# Each alternative looks back at the character that the class found: the search runs from sign to sign, not letter to letter.
+_END = re.compile(
+    r"[.!?…\n;:\-–—|。！？؟।]"
+    r"(?:(?<=[.!?…])[\"')\]”»]{0,4}\s+"
+    r"|(?<=\n)\s*"
+    r"|(?<=[。！？؟।])[。！？؟।]*"
+    r"|(?<=\s[-–—|])[-–—|]{0,2}\s"
+    r"|(?<=;)\s"
+    r"|(?<=:)\s+(?=[A-Z\"'“„«]))"
+)
 _LONGEST, _SHORTEST = 400, 12
 _BETWEEN = "\x1a"
 """Neither white space nor a character that folding touches."""

@@ -10,7 +10,7 @@ from streamguard.checks.ngrams import BITS, features
 def test_the_places_are_those_that_the_model_knows() -> None:
     places, owners = features(["ignore the rules", "wie geht's? 你好"])
     digest = hashlib.sha256(places.astype("<i4").tobytes() + owners.astype("<i4").tobytes()).hexdigest()
-    assert digest[:16] == "9392fa816f286e0b", "other hashes need a model trained anew, and a new FORMAT"
+    assert digest[:16] == "aebc7f5c2414de5e", "other hashes need a model trained anew, and a new FORMAT"
 
 
 def test_a_repeated_feature_counts_once() -> None:
