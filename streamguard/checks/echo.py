@@ -63,7 +63,8 @@ class PersonalEcho:
     codes: ClassVar[Mapping[str, str]] = {
         "personal_echo": "The answer holds personal data that neither the asker nor the prompt gave: it was masked. List the "
         "service's own contact data in `personal_echo.allow`.",
-        "too_much_personal": "The answer holds more personal data than a text can: it was refused unread.",
+        "too_much_personal": "The answer holds more personal data than a text can, or so much without a gap that it cannot "
+        "be told apart: it was refused.",
         "unknown_placeholder": "The answer holds a placeholder that stands for nothing, such as [EMAIL_7]: the model made it up.",
     }
 
@@ -93,6 +94,8 @@ class PersonalEcho:
                 text = spliced(text, ((datum.start, datum.end, MASK) for datum in foreign))
                 if not (foreign := self._foreign(text)):
                     break
+            else:
+                raise TooMuchFound
         except TooMuchFound:
             return Finding(action="block", code="too_much_personal", reason=Reason.UNSAFE_OUTPUT, text="")
         if self._rules.unknown_placeholder == "transform":

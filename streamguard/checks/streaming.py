@@ -69,7 +69,7 @@ class StreamFilter:
         prompt_text = f"{system_text}\n{asked}"
         echo = PersonalEcho(rules.personal_echo, placeholders, prompt_text)
         self._phrases = (PhraseRules(rules) if phrases is None else phrases).stage()
-        rounds = ROUNDS if rules.personal_echo.foreign == "transform" else 1
+        masks = ROUNDS if rules.personal_echo.foreign == "transform" else 1
         self._stages: tuple[Stage, ...] = (
             Normaliser(),
             Window("prompt_leak", LeakSpotter(rules.prompt_leak, system_text, canary)),
@@ -80,8 +80,11 @@ class StreamFilter:
             ),
             self._phrases,
             *(
-                Window("personal_echo", PersonalSpotter(rules.personal_echo, echo, again=again > 0))
-                for again in range(rounds)
+                Window(
+                    "personal_echo",
+                    PersonalSpotter(rules.personal_echo, echo, again=place > 0, last=place == ROUNDS),
+                )
+                for place in range(masks + (masks == ROUNDS))
             ),
             Tokens(rules.personal_echo, placeholders, prompt_text),
         )

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from streamguard.checks.contract import Action
 from streamguard.checks.detectors import LONGEST_DATUM, MOST, Datum, TooMuchFound, personal_data
 from streamguard.checks.echo import MASK as REMOVED
 from streamguard.checks.echo import EchoRules, PersonalEcho
@@ -16,7 +17,7 @@ from streamguard.checks.wording import SHINGLE, shingles_of, word_places
 from streamguard.events.reason import Reason
 
 ROUNDS = 4
-"""So many windows in a row look for personal data, each at what the one before it left."""
+"""So many windows in a row mask personal data, each in what the one before it left; what is found after them ends the stream."""
 
 
 class LeakSpotter:
@@ -119,11 +120,12 @@ class PersonalSpotter:
     """Personal data that is neither the asker's nor told by the prompt or the policy.
 
     `again`: for text that went through another such spotter. There it need only be looked for where something was taken out:
-    what stood directly beside it may be seen as a datum only now.
+    what stood directly beside it may be seen as a datum only now. `last`: what is found all the same ends the stream.
     """
 
-    def __init__(self, rules: EchoRules, check: PersonalEcho, *, again: bool) -> None:
-        self._rules = rules
+    def __init__(self, rules: EchoRules, check: PersonalEcho, *, again: bool = False, last: bool = False) -> None:
+        self._action: Action = "block" if last else rules.foreign
+        self._code = "too_much_personal" if last else "personal_echo"
         self._check = check
         self._again = again
         self._known: dict[tuple[str, str], bool] = {}
@@ -141,10 +143,10 @@ class PersonalSpotter:
                     break
         except TooMuchFound:
             return Scan([Piece(0, 0, "personal", "too_much_personal", "block", reason=Reason.UNSAFE_OUTPUT)], len(text))
-        action = self._rules.foreign
+        action = self._action
         pieces = [
             Piece(
-                *(datum.start, datum.end, datum.kind.lower(), "personal_echo", action),
+                *(datum.start, datum.end, datum.kind.lower(), self._code, action),
                 written=REMOVED if action == "transform" else None,
                 reason=Reason.UNSAFE_OUTPUT if action == "block" else None,
             )

@@ -11,6 +11,7 @@ from streamguard.checks.policy import OutputRules
 from streamguard.checks.prompt_leak import PromptLeakRules
 from streamguard.checks.streaming import CHECK_ERROR, StreamFilter
 from streamguard.checks.streaming_phrases import AFTER, HELD
+from streamguard.checks.streaming_spotters import ROUNDS
 from streamguard.checks.streaming_window import CONTEXT, FRAME, Piece, Scan, Window
 from streamguard.events.reason import Reason
 from streamguard.events.stages import Placeholder
@@ -128,7 +129,14 @@ def test_a_phrase_that_is_spoken_of_ends_nothing() -> None:
     text = "In slang 'kys' means a terrible thing that nobody ought to say to anybody at all. " * 12
     stream = made()
     assert fed(stream, text, 7) == text
+    assert fed(stream := made(), "kys means what in slang, if I may ask? I saw it somewhere. " * 12, 7)
+    assert stream.result.blocked is None
     assert fed(made(), "kys " + "now please " * AFTER) == ""
+
+
+def test_what_passed_for_the_words_before_it_is_not_judged_without_them() -> None:
+    text = "He quoted the slogan heil hitler from the book " + "which he had read in school and found to be dull " * 30
+    assert fed(made(), text, 7) == text
 
 
 def test_a_phrase_ends_a_stream_also_after_one_that_was_spoken_of() -> None:
@@ -163,6 +171,30 @@ def test_foreign_data_can_end_the_stream() -> None:
     stream = made(OutputRules(personal_echo=EchoRules(foreign="block")))
     assert fed(stream, "Write to bob@else.com please") == "Write to "
     assert (stream.result.blocked, stream.result.code) == (Reason.UNSAFE_OUTPUT, "personal_echo")
+
+
+@pytest.mark.parametrize("many", [3, 8])
+def test_data_without_gaps_between_them(many: int) -> None:
+    stream = made()
+    shown = fed(stream, "Ask bob.m+x@mail.example.com" + "+49 (0)30 901820" * many + ", please.")
+    assert shown == "Ask " + "[removed]" * 4 + ("" if many > ROUNDS else ", please.")
+    assert stream.result.code == ("too_much_personal" if many > ROUNDS else "")
+
+
+@pytest.mark.parametrize("before", range(FRAME - 24, FRAME + 8, 4))
+def test_words_before_a_datum_count_also_where_the_window_moves_on(before: int) -> None:
+    filler = ("The parcel is on its way to you now. " * 20)[:before]
+    assert fed(made(), f"{filler}\nmy phone is   5550143 at night", 1) == f"{filler}\nmy phone is   [removed] at night"
+
+
+def test_quotations_far_apart_add_up() -> None:
+    words = SYSTEM.split()
+    parts = [" ".join(words[start : start + 8]) for start in range(0, 36, 9)]
+    filler = "The parcel is on its way to you, and will be there soon I hope. " * 12
+    stream = made(OutputRules(prompt_leak=PromptLeakRules(share=0.2)))
+    shown = fed(stream, filler.join(parts), 9)
+    assert (stream.result.blocked, stream.result.code) == (Reason.LEAKED_PROMPT, "instructions")
+    assert shown.startswith(parts[0] + " ") or shown.startswith(parts[0] + filler[:3])
 
 
 class Counting:
