@@ -12,6 +12,7 @@ from streamguard.checks.prompt_leak import PromptLeakRules
 from streamguard.checks.streaming import CHECK_ERROR, StreamFilter
 from streamguard.checks.streaming_phrases import AFTER, HELD
 from streamguard.checks.streaming_spotters import ROUNDS
+from streamguard.checks.streaming_tokens import Tokens
 from streamguard.checks.streaming_window import CONTEXT, FRAME, Piece, Scan, Window
 from streamguard.events.reason import Reason
 from streamguard.events.stages import Placeholder
@@ -65,6 +66,11 @@ def test_a_placeholder_cut_in_two_is_put_back(cut: int) -> None:
     assert "[" not in first
     assert first + stream.feed("Hi [EMAIL_1], hello"[cut + 3 :]) + stream.finish() == "Hi ann@own.org, hello"
     assert stream.result.findings == {}
+
+
+def test_part_of_a_placeholder_is_held() -> None:
+    tokens = Tokens(EchoRules(), OWN, "")
+    assert [tokens.feed(part) for part in ("to [EM", "AIL_", "1", "]", " ok")] == ["to ", "", "", "ann@own.org", " ok"]
 
 
 def test_what_looks_like_a_placeholder_is_not_held_for_ever() -> None:
@@ -135,8 +141,10 @@ def test_a_phrase_that_is_spoken_of_ends_nothing() -> None:
 
 
 def test_what_passed_for_the_words_before_it_is_not_judged_without_them() -> None:
-    text = "He quoted the slogan heil hitler from the book " + "which he had read in school and found to be dull " * 30
-    assert fed(made(), text, 7) == text
+    words = "which he had read in school and found to be dull " * 14
+    for before in range(120, 220, 6):
+        text = f"{words[:before]} he quoted the slogan heil hitler from the book {words}"
+        assert fed(made(), text, 40) == text
 
 
 def test_a_phrase_ends_a_stream_also_after_one_that_was_spoken_of() -> None:
