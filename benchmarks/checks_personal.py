@@ -16,8 +16,8 @@ from benchmarks.checks_quality import STOPS, Chain
 from benchmarks.checks_reading import UnreadableSet, read_json
 from benchmarks.pii_scoring import Count, Labelled, Score, Span, read_labels, score
 from streamguard.checks.contract import ChainResult, Subject
-from streamguard.checks.detectors import PersonalKind, personal_data
-from streamguard.checks.placeholders import LITERAL
+from streamguard.checks.personal_data.detectors import PersonalKind, personal_data
+from streamguard.checks.personal_data.placeholders import LITERAL
 
 PRECISION = Aim("least", 0.97)
 RECALL = Aim("least", 0.95)

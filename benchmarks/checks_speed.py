@@ -14,11 +14,11 @@ from benchmarks.checks_clean import clean_texts, pieces
 from benchmarks.checks_figures import Aim, quantile
 from streamguard.checks.bounds import BoundsRules
 from streamguard.checks.chain import InputChain, OutputChain
-from streamguard.checks.classifier import shipped
 from streamguard.checks.contract import Check, Subject
-from streamguard.checks.folding import fold
-from streamguard.checks.placeholders import PlaceholderMap
+from streamguard.checks.injections.classifier import shipped
+from streamguard.checks.personal_data.placeholders import PlaceholderMap
 from streamguard.checks.policy import Policy
+from streamguard.checks.text.folding import fold
 
 Call = Callable[[str], object]
 CHAIN, CLASSIFIER, RULES = "input chain", "classifier alone", "input chain without classifier"

@@ -25,7 +25,7 @@ TYPES: Mapping[str, str] = {
     "ADDRESS": "STREET_ADDRESS",
     "NAME": "PERSON",
 }
-"""The kinds of `streamguard.checks.detectors`, as the labels call them. Other kinds are scored under their own name."""
+"""The kinds of `streamguard.checks.personal_data`, as the labels call them. Other kinds are scored under their own name."""
 
 CHECKABLE = frozenset({"EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "IP_ADDRESS"})
 """Types whose values have a format that can be checked. All others are reported apart."""

@@ -4,7 +4,7 @@ One JSON object a line: `text`, `label` (1: a credential stands in it) and `kind
 are credentials: random tokens in the forms that vendors document, where a form has a checksum half of them with a wrong one.
 The others look like them: placeholders, vendors' examples, hashes, UUIDs, public keys, words that begin like a token.
 
-The forms are written down here anew and not taken from `streamguard.checks.secret_rules`, so that a slip in one shows in the
+The forms are written down here anew and not taken from `streamguard.checks.credentials.formats`, so that a slip in one shows in the
 other. `UNLISTED` are services whose keys have no form of their own; what finds those is the names they are given.
 """
 

@@ -15,7 +15,7 @@ import orjson
 
 from streamguard.checks.chain import OutputChain
 from streamguard.checks.policy import OutputRules, Policy
-from streamguard.checks.streaming import PhraseRules, StreamFilter
+from streamguard.checks.streaming.filter import PhraseRules, StreamFilter
 
 _SYSTEM = (
     "You answer the questions of customers for the support team of an online shop. Be friendly, concrete and brief: at most six "

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from streamguard.checks.classifier import Classifier, Head, Linear, Stack
-from streamguard.checks.folding import fold as folded
 from streamguard.checks.injection import EVIDENCE, combine
-from streamguard.checks.rulebook import Rulebook
+from streamguard.checks.injections.classifier import Classifier, Head, Linear, Stack
+from streamguard.checks.injections.rulebook import Rulebook
+from streamguard.checks.text.folding import fold as folded
 from training.grouping import grouped_folds, groups
 from training.matrices import Rows, Sentences, scaled, sentence_rows, stacked, whole_rows
 from training.planting import planted

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from streamguard.checks.classifier import FORMAT, Classifier, Head, Stack
-from streamguard.checks.rulebook import Rulebook
+from streamguard.checks.injections.classifier import FORMAT, Classifier, Head, Stack
+from streamguard.checks.injections.rulebook import Rulebook
 from training.fitting import Material, Seen, Settings, fit_layers, fit_stack, placed, read_all, scores, unseen
 from training.measuring import Rate, rates, table
 from training.planting import planted

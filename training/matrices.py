@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags, vstack
 
-from streamguard.checks.classifier import counted
-from streamguard.checks.ngrams import features
-from streamguard.checks.segments import folded, segments
+from streamguard.checks.injections.classifier import counted
+from streamguard.checks.injections.ngrams import features
+from streamguard.checks.injections.segments import folded, segments
 
 Rows = Any
 """A `scipy.sparse.csr_matrix`; scipy comes without types."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from streamguard.checks.segments import segments
+from streamguard.checks.injections.segments import segments
 
 
 def planted(document: str, order: str, chance: np.random.Generator, place: str | None = None) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from streamguard.checks.classifier import FORMAT, Head, Linear, Stack
-from streamguard.checks.folding import fold
+from streamguard.checks.injections.classifier import FORMAT, Head, Linear, Stack
+from streamguard.checks.text.folding import fold
 from streamguard.resources import resource_dir
 
 MODEL, CARD, TRAINED = "model.npz", "card.json", "trained.npy"

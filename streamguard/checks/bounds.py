@@ -11,7 +11,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from streamguard.checks.contract import PASS, Finding, Rules, Subject
-from streamguard.checks.tokens import count_tokens
+from streamguard.checks.text.tokens import count_tokens
 from streamguard.events.reason import Reason
 
 NAME = "bounds"

@@ -1,7 +1,7 @@
 """A prompt's own rules for its answers: forbidden phrases and claims, competitors, disclaimers, length.
 
-Catches what is said in the listed words; promises and claims of the catalogue (`streamguard.checks.claims`) by their commonest
-wordings in English and German, unless the clause negates them or makes them a condition. Misses promises in other words and other
+Catches what is said in the listed words; promises and claims of the catalogue (`streamguard.checks.answer.claims`) by their
+commonest wordings in English and German, unless the clause negates them or makes them a condition. Misses promises in other words and other
 languages, and cannot tell whether a promise is true. Nothing by default (1 µs); 25 µs for 2 KB with all claims on.
 """
 
@@ -11,12 +11,12 @@ from functools import cache
 from itertools import islice
 from typing import ClassVar, Literal
 
+from streamguard.checks.answer.claims import RULES
 from streamguard.checks.business_rules import BusinessRules, Disclaimer, Step
-from streamguard.checks.claims import RULES
 from streamguard.checks.contract import PASS, Finding, Subject
-from streamguard.checks.folding import fold
-from streamguard.checks.matching import Pattern, Words, operators_pattern
-from streamguard.checks.unfolding import unfolded
+from streamguard.checks.text.folding import fold
+from streamguard.checks.text.matching import Pattern, Words, operators_pattern
+from streamguard.checks.text.unfolding import unfolded
 from streamguard.events.reason import Reason
 from streamguard.events.trail import Span
 

@@ -4,10 +4,10 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from streamguard.checks.claims import ClaimName
+from streamguard.checks.answer.claims import ClaimName
 from streamguard.checks.contract import Rules
-from streamguard.checks.folding import fold
-from streamguard.checks.matching import BadPattern, operators_pattern
+from streamguard.checks.text.folding import fold
+from streamguard.checks.text.matching import BadPattern, operators_pattern
 
 Step = Literal["flag", "escalate", "block"]
 _LONGEST = 2_000

@@ -5,7 +5,7 @@ Input: `bounds` and `empty` look at all texts together. Then each text passes `u
 texts of a refused request are kept too, so they must be redacted all the same.
 
 Output: `unicode`, `coherence`, `prompt_leak`, `secrets`, `lists`, `moderation`, `business`, `personal_echo`. It sees the answer
-with placeholders in it; they are put back after it (`streamguard.checks.placeholders.put_back`).
+with placeholders in it; they are put back after it (`streamguard.checks.personal_data.placeholders.put_back`).
 
 A check that raises blocks (`check_error`, `internal`). A check that passes every text leaves one verdict for the request, any
 other finding leaves its own.
@@ -27,11 +27,11 @@ from streamguard.checks.injection import Injection
 from streamguard.checks.lists import Lists
 from streamguard.checks.moderation import Moderation
 from streamguard.checks.personal import RedactPersonal
-from streamguard.checks.placeholders import PlaceholderMap
+from streamguard.checks.personal_data.placeholders import PlaceholderMap
 from streamguard.checks.policy import Policy
 from streamguard.checks.prompt_leak import PromptLeak
 from streamguard.checks.secrets import Secrets
-from streamguard.checks.streaming import PhraseRules, StreamFilter
+from streamguard.checks.streaming.filter import PhraseRules, StreamFilter
 from streamguard.checks.unicode import UnicodeTricks
 from streamguard.events.reason import Reason
 from streamguard.events.stages import Placeholder

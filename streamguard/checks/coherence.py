@@ -13,14 +13,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from streamguard.checks.answer.debris import debris
+from streamguard.checks.answer.endings import cut_off
+from streamguard.checks.answer.language import Guess, language_of, plainly_in, same_language
+from streamguard.checks.answer.looping import repeated_share
+from streamguard.checks.answer.refusals import declines
 from streamguard.checks.contract import PASS, Finding, Rules, Subject, Thresholds
-from streamguard.checks.debris import debris
-from streamguard.checks.endings import cut_off
-from streamguard.checks.folding import fold
-from streamguard.checks.language import Guess, language_of, plainly_in, same_language
-from streamguard.checks.looping import repeated_share
-from streamguard.checks.refusals import declines
-from streamguard.checks.splicing import spliced
+from streamguard.checks.text.folding import fold
+from streamguard.checks.text.splicing import spliced
 from streamguard.events.reason import Reason
 from streamguard.events.trail import Span
 

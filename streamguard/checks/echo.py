@@ -1,6 +1,6 @@
 """Personal data in an answer that is not the asker's: masked. It came out of training, a document or an invention.
 
-Catches every kind that `streamguard.checks.detectors` finds. Lets stand the asker's own data and what the prompt holds, both
+Catches every kind that `streamguard.checks.personal_data` finds. Lets stand the asker's own data and what the prompt holds, both
 also in another spelling (spaces, case, a telephone with or without its country), and what the policy allows. Misses what the
 detectors miss: most names, spelled-out digits. Costs what the detectors cost, and nothing more while they find nothing.
 """
@@ -13,10 +13,10 @@ from typing import ClassVar, Literal
 from pydantic import Field, field_validator
 
 from streamguard.checks.contract import PASS, Finding, Rules, Subject
-from streamguard.checks.detectors import Datum, TooMuchFound, personal_data
-from streamguard.checks.matching import Words
-from streamguard.checks.placeholders import KINDS
-from streamguard.checks.splicing import spliced
+from streamguard.checks.personal_data.detectors import Datum, TooMuchFound, personal_data
+from streamguard.checks.personal_data.placeholders import KINDS
+from streamguard.checks.text.matching import Words
+from streamguard.checks.text.splicing import spliced
 from streamguard.events.reason import Reason
 from streamguard.events.stages import Placeholder
 from streamguard.events.trail import Span

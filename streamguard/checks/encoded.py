@@ -1,7 +1,7 @@
 """Encoded passages: what they say is put before the other checks, as if it had been written plainly.
 
 Catches orders, abuse, credentials and personal data written in one of the codings that `streamguard.checks.decoding` undoes, or
-hidden in characters that nobody sees (`streamguard.checks.smuggling`).
+hidden in characters that nobody sees (`streamguard.checks.text.smuggling`).
 Misses what those miss; and a text with more encoded passages than are decoded is judged by its number of them alone.
 Costs 40 µs on 2 KB without any; with some, what the other checks cost on what they say (16 KB at most).
 """
@@ -14,10 +14,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from streamguard.checks.contract import PASS, Action, Check, Finding, Graded, Rules, Subject, Thresholds
-from streamguard.checks.decoding import Decoded, Payload, decoded
-from streamguard.checks.detectors import CERTAIN_KINDS, Datum, personal_data
+from streamguard.checks.decoding.payloads import Decoded, Payload, decoded
+from streamguard.checks.personal_data.detectors import CERTAIN_KINDS, Datum, personal_data
 from streamguard.checks.secrets import MASK
-from streamguard.checks.splicing import spliced
+from streamguard.checks.text.splicing import spliced
 from streamguard.checks.unicode import normalise
 from streamguard.events.reason import Reason
 from streamguard.events.trail import Span

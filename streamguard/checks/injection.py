@@ -14,9 +14,9 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar
 
-from streamguard.checks.classifier import Classifier, shipped
 from streamguard.checks.contract import PASS, Finding, Role, Rules, Subject, Thresholds
-from streamguard.checks.rulebook import Rulebook
+from streamguard.checks.injections.classifier import Classifier, shipped
+from streamguard.checks.injections.rulebook import Rulebook
 from streamguard.events.reason import Reason
 from streamguard.events.trail import Span
 

@@ -13,8 +13,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from streamguard.checks.contract import PASS, Finding, Role, Rules, Subject
-from streamguard.checks.folding import fold
-from streamguard.checks.matching import BadPattern, Pattern, Words, operators_pattern
+from streamguard.checks.text.folding import fold
+from streamguard.checks.text.matching import BadPattern, Pattern, Words, operators_pattern
 from streamguard.events.reason import Reason
 from streamguard.events.trail import Span
 

@@ -15,12 +15,12 @@ from itertools import islice
 from typing import ClassVar
 
 from streamguard.checks.contract import PASS, Finding, Subject
-from streamguard.checks.folding import fold
-from streamguard.checks.matching import Pattern, PatternSet, Words
-from streamguard.checks.moderation_rules import RULES, ModerationRule
-from streamguard.checks.moderation_scores import Category, Grade, Moderated, ModerationRules, judged, score_of
-from streamguard.checks.moderation_terms import TERMS
-from streamguard.checks.unfolding import unfolded
+from streamguard.checks.moderating.rules import RULES, ModerationRule
+from streamguard.checks.moderating.scores import Category, Grade, Moderated, ModerationRules, judged, score_of
+from streamguard.checks.moderating.terms import TERMS
+from streamguard.checks.text.folding import fold
+from streamguard.checks.text.matching import Pattern, PatternSet, Words
+from streamguard.checks.text.unfolding import unfolded
 from streamguard.events.trail import Span
 
 _AROUND = 48

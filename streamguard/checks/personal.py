@@ -15,11 +15,18 @@ from typing import ClassVar
 from pydantic import Field
 
 from streamguard.checks.contract import PASS, Finding, Rules, Subject
-from streamguard.checks.detectors import CERTAIN_KINDS, MOST, Datum, PersonalKind, TooMuchFound, personal_data
 from streamguard.checks.encoded import personal_payloads
-from streamguard.checks.matching import Pattern
-from streamguard.checks.placeholders import LITERAL, LOOKALIKE, PlaceholderMap
-from streamguard.checks.splicing import spliced
+from streamguard.checks.personal_data.detectors import (
+    CERTAIN_KINDS,
+    MOST,
+    Datum,
+    PersonalKind,
+    TooMuchFound,
+    personal_data,
+)
+from streamguard.checks.personal_data.placeholders import LITERAL, LOOKALIKE, PlaceholderMap
+from streamguard.checks.text.matching import Pattern
+from streamguard.checks.text.splicing import spliced
 from streamguard.events.reason import Reason
 from streamguard.events.trail import Span
 

@@ -24,7 +24,7 @@ from streamguard.checks.echo import EchoRules
 from streamguard.checks.encoded import EncodedRules
 from streamguard.checks.injection import InjectionRules
 from streamguard.checks.lists import ListRules
-from streamguard.checks.moderation_scores import ModerationRules
+from streamguard.checks.moderating.scores import ModerationRules
 from streamguard.checks.personal import PersonalRules
 from streamguard.checks.prompt_leak import PromptLeakRules
 from streamguard.checks.remote import RemoteRules

@@ -11,10 +11,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from streamguard.checks.answer.leak_index import RUN_WORDS, leak_index
 from streamguard.checks.contract import PASS, Finding, Rules, Subject
-from streamguard.checks.leak_index import RUN_WORDS, leak_index
-from streamguard.checks.splicing import spliced
-from streamguard.checks.wording import shingles_of, word_places
+from streamguard.checks.text.splicing import spliced
+from streamguard.checks.text.wording import shingles_of, word_places
 from streamguard.events.reason import Reason
 from streamguard.events.trail import Span
 

@@ -19,7 +19,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from streamguard.checks.contract import PASS, ChainResult, Direction, Finding, Graded, Role, Rules, Scored, Thresholds
 from streamguard.checks.injection import InjectionRules, combine
-from streamguard.checks.moderation_scores import CATEGORIES, Moderated, ModerationRules, judged
+from streamguard.checks.moderating.scores import CATEGORIES, Moderated, ModerationRules, judged
 from streamguard.checks.remote_labels import INJECTION, MEANINGS, NOTHING, OTHER
 from streamguard.events.reason import Reason
 from streamguard.events.trail import Verdict

@@ -19,11 +19,11 @@ from typing import ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from streamguard.checks.contract import PASS, Finding, Rules, Subject
-from streamguard.checks.entropy import bits, decoded, drawn, invented, mixed
-from streamguard.checks.matching import Pattern, Words
-from streamguard.checks.secret_names import CORES, is_password, named_at
-from streamguard.checks.secret_rules import RULES, SHAPES, Proof, SecretRule
-from streamguard.checks.splicing import spliced
+from streamguard.checks.credentials.entropy import bits, decoded, drawn, invented, mixed
+from streamguard.checks.credentials.formats import RULES, SHAPES, Proof, SecretRule
+from streamguard.checks.credentials.named import CORES, is_password, named_at
+from streamguard.checks.text.matching import Pattern, Words
+from streamguard.checks.text.splicing import spliced
 from streamguard.events.reason import Reason
 from streamguard.events.trail import Span
 

@@ -5,7 +5,7 @@ Two forms of a text are kept apart on purpose:
 - The text passed on is in NFC, without invisible characters, and only letters and digits that pose as others
   (full-width, mathematical, circled, boxed) are written plainly. Full NFKC would change meaning (`10²` becomes `102`, `½`
   becomes `1⁄2`), and folding confusables would spoil every Russian or Greek word, so neither touches the text passed on.
-- The text that rules are matched against is folded as far as it goes: see `streamguard.checks.folding`.
+- The text that rules are matched against is folded as far as it goes: see `streamguard.checks.text.folding`.
 
 Catches: invisible characters, bidirectional controls, tag characters, variation selectors that carry bytes, control characters,
 piles of combining marks, styled letters, words of mixed alphabets (`pаypаl`), half surrogates. What tag characters, selectors and
@@ -24,9 +24,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from streamguard.checks.confusables import LETTERS, TWINS
 from streamguard.checks.contract import PASS, Finding, Rules, Subject, Thresholds
-from streamguard.checks.smuggling import hidden_texts
+from streamguard.checks.text.confusables import LETTERS, TWINS
+from streamguard.checks.text.smuggling import hidden_texts
 from streamguard.events.reason import Reason
 from streamguard.events.trail import Span
 

@@ -14,7 +14,7 @@ from streamguard import config
 from streamguard.checks import policy as policies
 from streamguard.checks.chain import Chains, InputChain, OutputChain, steps
 from streamguard.checks.contract import Direction, Role
-from streamguard.checks.placeholders import PlaceholderMap
+from streamguard.checks.personal_data.placeholders import PlaceholderMap
 from streamguard.checks.policy import Policy
 from streamguard.cli.check_showing import OUTCOMES, Answer, records, show, summary
 from streamguard.cli.check_texts import STDIN, Form, Given, read, read_text
@@ -158,7 +158,9 @@ def _form(lines: bool, jsonl: bool, requests: bool) -> Form:
 def _say_what_is_left_out(policy: Policy, direction: Direction, prompt: str | None, default: str) -> None:
     if prompt is not None and prompt not in policy.prompts:
         own = f"it has some for {', '.join(sorted(policy.prompts))}" if policy.prompts else "it has none for any prompt"
-        click.echo(f"streamguard: the policy has no rules of its own for {prompt!r} ({own}); the common ones hold", err=True)
+        click.echo(
+            f"streamguard: the policy has no rules of its own for {prompt!r} ({own}); the common ones hold", err=True
+        )
     rules = policy.of(prompt or default)
     remote = rules.input.remote if direction == "input" else rules.output.remote
     if remote:

@@ -15,7 +15,9 @@ class Reason(StrEnum):
     INPUT_NOT_ALLOWED = "input_not_allowed"  # guard: outside what the prompt allows
     PROMPT_INJECTION = "prompt_injection"  # guard: the text tries to give instructions
     UNSAFE_INPUT = "unsafe_input"  # guard: moderation of what was asked
-    CHECK_UNAVAILABLE = "check_unavailable"  # guard, verify: a check that the policy insists on could not be made; try later
+    CHECK_UNAVAILABLE = (
+        "check_unavailable"  # guard, verify: a check that the policy insists on could not be made; try later
+    )
     SECRET_IN_INPUT = "secret_in_input"  # guard: a credential stands in the text; revoke it
     NO_CONSENT = "no_consent"  # admit: the user has not agreed to processing
     OPTED_OUT = "opted_out"  # admit: the user has withdrawn

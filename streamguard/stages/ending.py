@@ -7,7 +7,7 @@ from pydantic import JsonValue
 from pydantic_core import to_json
 
 from streamguard.answers.provenance import Signer
-from streamguard.checks.placeholders import put_back
+from streamguard.checks.personal_data.placeholders import put_back
 from streamguard.clock import Clock
 from streamguard.events.base import unknown
 from streamguard.events.outcome import Outcome, Response, Status, Timings

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from streamguard.cache.exact import fingerprint
 from streamguard.checks.chain import CHECK_ERROR, Chains, InputChain
 from streamguard.checks.contract import ChainResult, Subject
-from streamguard.checks.tokens import count_message_tokens
+from streamguard.checks.text.tokens import count_message_tokens
 from streamguard.clock import Clock
 from streamguard.config import Candidate
 from streamguard.errors import StreamguardError

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamguard.checks.contract import Subject
-from streamguard.checks.decoding import DEPTH, LARGEST, decoded
+from streamguard.checks.decoding.payloads import DEPTH, LARGEST, decoded
 from streamguard.checks.encoded import Encoded, personal_payloads
-from streamguard.checks.folding import fold
 from streamguard.checks.personal import RedactPersonal
-from streamguard.checks.placeholders import PlaceholderMap, put_back
+from streamguard.checks.personal_data.placeholders import PlaceholderMap, put_back
+from streamguard.checks.text.folding import fold
 from streamguard.checks.unicode import UnicodeTricks, normalise
 from tests.support.encodings import CODECS
 

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamguard.checks.classifier import counted
-from streamguard.checks.ngrams import BITS, features
-from streamguard.checks.segments import folded, segments
+from streamguard.checks.injections.classifier import counted
+from streamguard.checks.injections.ngrams import BITS, features
+from streamguard.checks.injections.segments import folded, segments
 
 TEXTS = st.text(st.characters(codec=None), max_size=80)
 PROSE = st.text("aB. !?\n;:-–。éж\x1a\t", max_size=900)

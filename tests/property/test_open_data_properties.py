@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from streamguard.checks.detectors import CERTAIN_KINDS, LONGEST_DATUM, open_from, personal_data
+from streamguard.checks.personal_data.detectors import CERTAIN_KINDS, LONGEST_DATUM, open_from, personal_data
 
 DATA = st.sampled_from(
     [

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from streamguard.checks.chain import InputChain, OutputChain
 from streamguard.checks.contract import Subject
-from streamguard.checks.detectors import personal_data
 from streamguard.checks.personal import RedactPersonal
-from streamguard.checks.placeholders import PlaceholderMap, put_back
+from streamguard.checks.personal_data.detectors import personal_data
+from streamguard.checks.personal_data.placeholders import PlaceholderMap, put_back
 from streamguard.checks.policy import Policy
 from streamguard.checks.unicode import normalise
 

@@ -8,16 +8,16 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.secret_samples import secret_samples
+from streamguard.checks.answer.leak_index import leak_index
 from streamguard.checks.business_rules import BusinessRules
 from streamguard.checks.chain import OutputChain
-from streamguard.checks.detectors import personal_data
 from streamguard.checks.echo import PersonalEcho
-from streamguard.checks.leak_index import leak_index
 from streamguard.checks.lists import ListRules
-from streamguard.checks.placeholders import put_back
+from streamguard.checks.personal_data.detectors import personal_data
+from streamguard.checks.personal_data.placeholders import put_back
 from streamguard.checks.policy import OutputRules, Policy
 from streamguard.checks.secrets import Secrets, secrets_in
-from streamguard.checks.streaming import PhraseRules, StreamFilter, StreamResult
+from streamguard.checks.streaming.filter import PhraseRules, StreamFilter, StreamResult
 from streamguard.events.stages import Placeholder
 
 CANARY = "kq7zwv2tyxab"

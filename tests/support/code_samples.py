@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from streamguard.checks.chain import InputChain, OutputChain
 from streamguard.checks.contract import ChainResult, Finding, Role, Subject
 from streamguard.checks.injection import InjectionRules
-from streamguard.checks.moderation_scores import ModerationRules
+from streamguard.checks.moderating.scores import ModerationRules
 from streamguard.checks.policy import Policy
 from streamguard.checks.remote import RemoteCheck, RemoteRules
 from streamguard.events.trail import Verdict

@@ -1,4 +1,4 @@
-"""Sentences written in code, one encoder for each coding that `streamguard.checks.decoding` undoes."""
+"""Sentences written in code, one encoder for each coding that `streamguard.checks.decoding.payloads` undoes."""
 
 import base64
 import codecs

@@ -14,7 +14,7 @@ import orjson
 
 from streamguard.checks.chain import InputChain, OutputChain
 from streamguard.checks.contract import ChainResult, Check, Role, Subject
-from streamguard.checks.placeholders import PlaceholderMap, put_back
+from streamguard.checks.personal_data.placeholders import PlaceholderMap, put_back
 from streamguard.checks.policy import Policy
 from streamguard.checks.unicode import normalise
 from streamguard.events.trail import Verdict

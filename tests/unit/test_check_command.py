@@ -16,7 +16,7 @@ from rich.console import Console
 from streamguard.checks import policy as policies
 from streamguard.checks.chain import InputChain, steps
 from streamguard.checks.contract import Subject
-from streamguard.checks.placeholders import PlaceholderMap
+from streamguard.checks.personal_data.placeholders import PlaceholderMap
 from streamguard.checks.policy import Policy
 from streamguard.cli import main
 from streamguard.cli.check_showing import Answer, show

@@ -5,11 +5,11 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
+from streamguard.checks.answer.claims import RULES, ClaimName
 from streamguard.checks.business import Business
 from streamguard.checks.business_rules import BusinessRules
-from streamguard.checks.claims import RULES, ClaimName
 from streamguard.checks.contract import Finding, Subject
-from streamguard.checks.folding import fold
+from streamguard.checks.text.folding import fold
 from streamguard.events.reason import Reason
 
 ALL = Business(BusinessRules(claims=dict.fromkeys(get_args(ClaimName), "block")))

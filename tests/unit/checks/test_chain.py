@@ -10,7 +10,7 @@ from streamguard.checks.bounds import BoundsRules
 from streamguard.checks.chain import CHECK_ERROR, InputChain, OutputChain
 from streamguard.checks.contract import Finding, Subject
 from streamguard.checks.policy import InputRules, Policy
-from streamguard.checks.tokens import count_message_tokens, count_tokens
+from streamguard.checks.text.tokens import count_message_tokens, count_tokens
 from streamguard.events.reason import Reason
 from streamguard.events.request import Message
 

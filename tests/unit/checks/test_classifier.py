@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
-from streamguard.checks.classifier import FORMAT, Classifier, Head
+from streamguard.checks.injections.classifier import FORMAT, Classifier, Head
 from streamguard.resources import resource_dir
 
 MAIL = (

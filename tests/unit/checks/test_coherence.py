@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamguard.checks.answer.language import language_of, same_language
+from streamguard.checks.answer.looping import repeated_share
 from streamguard.checks.coherence import Coherence, CoherenceRules
 from streamguard.checks.contract import Finding, Subject
-from streamguard.checks.language import language_of, same_language
-from streamguard.checks.looping import repeated_share
 from streamguard.events.reason import Reason
 
 ENGLISH = "Your order has been shipped and is on its way; the parcel service will deliver it to your address."

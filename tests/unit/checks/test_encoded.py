@@ -8,11 +8,11 @@ import pytest
 
 from streamguard.checks.contract import PASS, Check, Finding, Role, Subject, Thresholds
 from streamguard.checks.encoded import Encoded, EncodedRules
-from streamguard.checks.folding import fold
 from streamguard.checks.moderation import Moderation
 from streamguard.checks.personal import RedactPersonal
-from streamguard.checks.placeholders import PlaceholderMap, put_back
+from streamguard.checks.personal_data.placeholders import PlaceholderMap, put_back
 from streamguard.checks.secrets import MASK, Secrets
+from streamguard.checks.text.folding import fold
 from streamguard.checks.unicode import UnicodeTricks
 from streamguard.events.reason import Reason
 from tests.support.encodings import CODECS

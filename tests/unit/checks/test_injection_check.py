@@ -4,7 +4,7 @@ import pytest
 
 from streamguard.checks.contract import Subject, Thresholds
 from streamguard.checks.injection import Injection, InjectionRules, combine
-from streamguard.checks.injection_rules import RULES
+from streamguard.checks.injections.rules import RULES
 from streamguard.events.reason import Reason
 
 

@@ -7,10 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamguard.checks.contract import Direction, Finding, Subject
-from streamguard.checks.folding import fold
-from streamguard.checks.moderation import Moderation
-from streamguard.checks.moderation_rules import RULES
-from streamguard.checks.moderation_scores import (
+from streamguard.checks.moderating.rules import RULES
+from streamguard.checks.moderating.scores import (
     CATEGORIES,
     Category,
     Grade,
@@ -20,8 +18,10 @@ from streamguard.checks.moderation_scores import (
     judged,
     score_of,
 )
-from streamguard.checks.moderation_terms import TERMS
-from streamguard.checks.unfolding import unfolded
+from streamguard.checks.moderating.terms import TERMS
+from streamguard.checks.moderation import Moderation
+from streamguard.checks.text.folding import fold
+from streamguard.checks.text.unfolding import unfolded
 from streamguard.events.reason import Reason
 
 CHECK = Moderation()

@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from streamguard.checks.ngrams import BITS, features
+from streamguard.checks.injections.ngrams import BITS, features
 
 
 def test_the_places_are_those_that_the_model_knows() -> None:

@@ -9,9 +9,9 @@ from typing import Any, get_args
 import orjson
 import pytest
 
+from streamguard.checks.answer.claims import ClaimName
 from streamguard.checks.business import Business
 from streamguard.checks.business_rules import BusinessRules
-from streamguard.checks.claims import ClaimName
 from streamguard.checks.coherence import Coherence
 from streamguard.checks.contract import Check, Direction, Subject
 from streamguard.checks.echo import PersonalEcho

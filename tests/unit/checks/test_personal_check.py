@@ -2,11 +2,11 @@
 
 import pytest
 
-from streamguard.checks.checksums import luhn
 from streamguard.checks.contract import Subject
-from streamguard.checks.detectors import MOST, personal_data
 from streamguard.checks.personal import RedactPersonal
-from streamguard.checks.placeholders import PlaceholderMap, put_back
+from streamguard.checks.personal_data.checksums import luhn
+from streamguard.checks.personal_data.detectors import MOST, personal_data
+from streamguard.checks.personal_data.placeholders import PlaceholderMap, put_back
 from streamguard.events.reason import Reason
 from streamguard.events.stages import Placeholder
 

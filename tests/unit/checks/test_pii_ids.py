@@ -2,8 +2,8 @@
 
 import pytest
 
-from streamguard.checks.checksums import ean13, iso_11_10, iso_97_10, luhn, verhoeff
-from streamguard.checks.detectors import personal_data
+from streamguard.checks.personal_data.checksums import ean13, iso_11_10, iso_97_10, luhn, verhoeff
+from streamguard.checks.personal_data.detectors import personal_data
 
 
 def found(text: str) -> list[tuple[str, str]]:

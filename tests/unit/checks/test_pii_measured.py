@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from benchmarks.pii_scoring import Count, Labelled, Score, Span, read_labels, score
-from streamguard.checks.detectors import CERTAIN_KINDS, TooMuchFound, open_from, personal_data
+from streamguard.checks.personal_data.detectors import CERTAIN_KINDS, TooMuchFound, open_from, personal_data
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 with_data = pytest.mark.skipif(not DATA.is_dir(), reason="the labelled data is not beside this checkout")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from streamguard.checks.cards import is_card
-from streamguard.checks.cue_words import CARD, MONEY, OTHER, PHONE
-from streamguard.checks.cues import cue_before
-from streamguard.checks.detectors import personal_data
+from streamguard.checks.personal_data.cards import is_card
+from streamguard.checks.personal_data.cue_words import CARD, MONEY, OTHER, PHONE
+from streamguard.checks.personal_data.cues import cue_before
+from streamguard.checks.personal_data.detectors import personal_data
 
 
 def found(text: str) -> list[tuple[str, str]]:

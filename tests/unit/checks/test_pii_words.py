@@ -3,9 +3,9 @@
 import pytest
 
 from streamguard.checks.contract import Subject
-from streamguard.checks.detectors import CERTAIN_KINDS, personal_data
 from streamguard.checks.personal import PersonalRules, RedactPersonal
-from streamguard.checks.placeholders import PlaceholderMap, put_back
+from streamguard.checks.personal_data.detectors import CERTAIN_KINDS, personal_data
+from streamguard.checks.personal_data.placeholders import PlaceholderMap, put_back
 
 
 def found(text: str, kind: str) -> list[str]:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from streamguard.checks.answer.leak_index import LeakIndex, leak_index
 from streamguard.checks.contract import Finding, Subject
-from streamguard.checks.leak_index import LeakIndex, leak_index
 from streamguard.checks.prompt_leak import MASK, PromptLeak, PromptLeakRules
 from streamguard.events.reason import Reason
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from streamguard.checks.contract import ChainResult, Direction, Graded, Role, Scored, Thresholds
 from streamguard.checks.injection import InjectionRules
-from streamguard.checks.moderation_scores import CATEGORIES, ModerationRules
+from streamguard.checks.moderating.scores import CATEGORIES, ModerationRules
 from streamguard.checks.remote import RemoteCheck, RemoteRules
 from streamguard.checks.remote_labels import MEANINGS
 from streamguard.events.reason import Reason

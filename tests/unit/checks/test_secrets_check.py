@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from benchmarks.secret_samples import FORMS, MADE, secret_samples
 from streamguard.checks.contract import Finding, Subject
-from streamguard.checks.entropy import base62_crc32
-from streamguard.checks.secret_rules import RULES
+from streamguard.checks.credentials.entropy import base62_crc32
+from streamguard.checks.credentials.formats import RULES
 from streamguard.checks.secrets import MASK, Secrets, SecretsRules, secrets_in
 from streamguard.events.reason import Reason
 

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.secret_samples import secret_samples
-from streamguard.checks.secret_rules import RULES
+from streamguard.checks.credentials.formats import RULES
 from streamguard.checks.secrets import LONGEST_SECRET, Secret, open_from, secrets_in
 
 DICE = random.Random(5)

@@ -9,11 +9,11 @@ from streamguard.checks.echo import EchoRules
 from streamguard.checks.lists import ListRules
 from streamguard.checks.policy import OutputRules
 from streamguard.checks.prompt_leak import PromptLeakRules
-from streamguard.checks.streaming import CHECK_ERROR, StreamFilter
-from streamguard.checks.streaming_phrases import AFTER, HELD
-from streamguard.checks.streaming_spotters import ROUNDS
-from streamguard.checks.streaming_tokens import Tokens
-from streamguard.checks.streaming_window import CONTEXT, FRAME, Piece, Scan, Window
+from streamguard.checks.streaming.filter import CHECK_ERROR, StreamFilter
+from streamguard.checks.streaming.phrases import AFTER, HELD
+from streamguard.checks.streaming.spotters import ROUNDS
+from streamguard.checks.streaming.tokens import Tokens
+from streamguard.checks.streaming.window import CONTEXT, FRAME, Piece, Scan, Window
 from streamguard.events.reason import Reason
 from streamguard.events.stages import Placeholder
 

@@ -3,7 +3,7 @@
 import pytest
 
 from streamguard.checks.contract import Subject, Thresholds
-from streamguard.checks.folding import fold
+from streamguard.checks.text.folding import fold
 from streamguard.checks.unicode import Tricks, UnicodeRules, UnicodeTricks, normalise, tricks
 from streamguard.events.reason import Reason
 

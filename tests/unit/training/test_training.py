@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 import pytest
 
-from streamguard.checks.classifier import Classifier
+from streamguard.checks.injections.classifier import Classifier
 from training.fitting import Material, Seen, Settings, fit_layers, fit_stack, placed, scores
 from training.grouping import grouped_folds, groups
 from training.measuring import rates, wilson

@@ -1,0 +1,1 @@
+"""Formats of credentials, names they are given, and how random they look."""

@@ -1,0 +1,1 @@
+"""Finding encoded passages in a text and reading them."""

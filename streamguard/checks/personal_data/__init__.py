@@ -1,0 +1,1 @@
+"""Finding personal data in a text, and the placeholders that stand for it."""

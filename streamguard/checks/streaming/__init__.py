@@ -1,0 +1,1 @@
+"""The checks of answers, applied while an answer streams."""

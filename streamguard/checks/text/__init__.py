@@ -1,0 +1,1 @@
+"""Reading texts: folding, matching, splicing, characters that pose as others."""
