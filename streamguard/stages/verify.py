@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from pydantic_core import to_json
 
 from streamguard.answers.actions import action_problem
+from streamguard.answers.escapes import escaped, unescaped
 from streamguard.answers.structure import structure
 from streamguard.checks.chain import Chains, OutputChain
 from streamguard.clock import Clock
@@ -50,7 +51,7 @@ class Verify:
         if (reason := action_problem(structured.value, completion.head.actions)) is not None:
             return self._end(event, watch, "refused", reason)
         is_json = form is not None and form.type != "text"
-        text = to_json(structured.value).decode() if is_json else completion.output
+        text = unescaped(to_json(structured.value).decode()) if is_json else completion.output
         ask = completion.ask
         checked = self._chains.of(completion.prompt.name).run(
             text,
@@ -72,14 +73,16 @@ class Verify:
             return self._end(
                 event, watch, "escalated", checked.escalated, verdicts=checked.verdicts, check=checked.code
             )
-        value = structured.value
-        if is_json and checked.text != text:  # a check took something out of it; what is left must still fit
-            again = structure(checked.text, form)
-            if again.error is not None:
-                return self._end(event, watch, "failed", Reason.INVALID_OUTPUT, verdicts=checked.verdicts)
-            value = again.value
+        value, output = structured.value, checked.text
+        if is_json:
+            if checked.text != text:  # a check took something out of it; what is left must still fit
+                again = structure(escaped(checked.text), form)
+                if again.error is not None:
+                    return self._end(event, watch, "failed", Reason.INVALID_OUTPUT, verdicts=checked.verdicts)
+                value = again.value
+            output = to_json(value).decode()
         return self._end(
-            event, watch, "answered", None, output=checked.text, parsed=value, verdicts=checked.verdicts,
+            event, watch, "answered", None, output=output, parsed=value, verdicts=checked.verdicts,
             repaired=structured.repaired or None,
         )  # fmt: skip
 

@@ -95,6 +95,35 @@ async def test_what_must_not_be_said(output: str, reason: Reason) -> None:
     assert response.output is None
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (INSTRUCTIONS.replace(" ", "\n"), Reason.LEAKED_PROMPT),
+        ("\n".join("canary4f1d2c"), Reason.LEAKED_PROMPT),
+        ("They chant:\tnothing.\nheil hitler", Reason.UNSAFE_OUTPUT),
+    ],
+)
+async def test_line_breaks_in_json_hide_nothing(text: str, reason: Reason) -> None:
+    json = orjson.dumps({"category": text}).decode()
+
+    outcome, response = await verify(json, ask=asked(FORM))
+
+    assert (outcome.status, outcome.reason) == ("refused", reason)
+    assert response.output is None
+
+
+async def test_masked_json_is_json_and_what_was_parsed() -> None:
+    given = {"category": 'Cards:\n4111 1111 1111 1111\tand "more"\nat C:\\new\\table', "card": 4111111111111111}
+
+    _, response = await verify(orjson.dumps(given).decode(), ask=asked(FORM))
+
+    assert response.output is not None
+    assert "1111" not in response.output
+    assert orjson.loads(response.output) == response.parsed
+    assert isinstance(response.parsed, dict)
+    assert response.parsed["category"] == 'Cards:\n[removed]\tand "more"\nat C:\\new\\table'
+
+
 async def test_somebody_elses_data_is_taken_out_of_the_answer() -> None:
     outcome, response = await verify("Please write to someone.else@example.org about it.")
 
