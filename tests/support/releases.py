@@ -12,7 +12,7 @@ from pathlib import Path
 import streamguard
 
 PACKAGE = Path(streamguard.__file__).parent
-_DATA = ("topics", "schemas", "prompts", "examples")
+_DATA = ("topics", "schemas", "prompts", "policies", "models", "examples")
 
 
 @dataclass(frozen=True, slots=True)
