@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from streamguard.events.reason import Reason
 from streamguard.events.stages import Placeholder
@@ -24,13 +24,33 @@ class Rules(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _over_default_thresholds(cls, given: Any) -> Any:
+        """A threshold that is left out is the check's own, not "never": who moves `flag` must not switch off `block`."""
+        if not isinstance(given, Mapping):
+            return given
+        told: dict[str, Any] = {**given}
+        for name, field_of in cls.model_fields.items():
+            if isinstance(field_of.default, Thresholds) and isinstance(value := told.get(name), Mapping):
+                told[name] = {**field_of.default.model_dump(), **value}
+        return told
+
 
 class Thresholds(Rules):
-    """From which score (0 to 1) on a text is flagged, left to a person (`escalate`), or refused. None: never."""
+    """From which score (0 to 1) on a text is flagged, left to a person (`escalate`), or refused. None: never.
+
+    In a policy file `"never"` says so; a threshold that the file leaves out is the one that the check has by default.
+    """
 
     flag: float | None = Field(default=None, ge=0, le=1)
     escalate: float | None = Field(default=None, ge=0, le=1)
     block: float | None = Field(default=None, ge=0, le=1)
+
+    @field_validator("flag", "escalate", "block", mode="before")
+    @classmethod
+    def _never(cls, value: Any) -> Any:
+        return None if value == "never" else value
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -47,6 +47,17 @@ def test_a_prompt_has_the_common_rules_but_for_what_it_says_itself(tmp_path: Pat
     assert policy.of("chat").output.personal_echo.allow == ()
 
 
+def test_a_threshold_that_is_left_out_keeps_its_default_and_never_switches_it_off(tmp_path: Path) -> None:
+    told = 'version = "1"\n[input.injection.user]\nflag = 0.2\n[input.injection.document]\nblock = "never"\n'
+    told += '[input.remote.judge.thresholds]\nblock = 0.9\n[prompts.lax.input.injection.user]\nblock = "never"\n'
+    policy = load(written(tmp_path, told))
+
+    assert policy.input.injection.user == Thresholds(flag=0.2, block=0.5)
+    assert policy.input.injection.document == Thresholds(flag=0.3)
+    assert policy.input.remote["judge"].thresholds == Thresholds(flag=0.5, block=0.9)
+    assert policy.of("lax").input.injection.user == Thresholds(flag=0.2)
+
+
 def test_the_stamp_changes_with_any_rule_even_where_the_version_was_forgotten(tmp_path: Path) -> None:
     policy = load(written(tmp_path, TOLD))
     other = load(written(tmp_path, TOLD.replace("0.4", "0.5")))
