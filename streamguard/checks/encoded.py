@@ -15,7 +15,7 @@ from pydantic import Field
 
 from streamguard.checks.contract import PASS, Action, Check, Finding, Graded, Rules, Subject, Thresholds
 from streamguard.checks.decoding.payloads import Decoded, Payload, decoded
-from streamguard.checks.personal_data.detectors import CERTAIN_KINDS, Datum, personal_data
+from streamguard.checks.personal_data.detectors import CERTAIN_KINDS, Datum, TooMuchFound, personal_data
 from streamguard.checks.secrets import MASK
 from streamguard.checks.text.splicing import spliced
 from streamguard.checks.unicode import normalise
@@ -140,7 +140,7 @@ class Encoded:
             finding = check.inspect(asked)
             if finding.action != "pass":
                 yield _Judged(payload, check.name, finding)
-        if personal_data(text):
+        if _holds_personal_data(text, CERTAIN_KINDS):
             yield _Judged(payload, "personal", Finding(action="flag", code="personal_data"))
 
     def _score(self, payloads: Sequence[Payload]) -> float:
@@ -172,14 +172,20 @@ class Encoded:
 def personal_payloads(text: str, kinds: Set[str] = CERTAIN_KINDS) -> list[Datum]:
     """The encoded passages of `text` that hold personal data of these kinds, each one datum of the kind `ENCODED`, in order and
     without overlaps.
-
-    Raises `TooMuchFound`.
     """
     found: list[Datum] = []
     for payload in _decoded(text).payloads:
-        if (not found or payload.start >= found[-1].end) and personal_data(normalise(payload.text).text, kinds):
+        if (not found or payload.start >= found[-1].end) and _holds_personal_data(normalise(payload.text).text, kinds):
             found.append(Datum(ENCODED, payload.start, payload.end))
     return found
+
+
+def _holds_personal_data(text: str, kinds: Set[str]) -> bool:
+    """Whether some stands in it; more than can be looked at is some: the passage goes as a whole."""
+    try:
+        return bool(personal_data(text, kinds))
+    except TooMuchFound:
+        return True
 
 
 @lru_cache(maxsize=4)

@@ -109,7 +109,7 @@ class RedactPersonal:
 
 
 def _with_payloads(text: str, kinds: frozenset[str], data: list[Datum]) -> list[Datum]:
-    """`data`, with an encoded passage that holds some in place of what seems to stand in its letters. Raises `TooMuchFound`."""
+    """`data`, with an encoded passage that holds some in place of what seems to stand in its letters."""
     payloads = personal_payloads(text, kinds)
     if not payloads:
         return data

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from streamguard.checks.personal_data.limits import TooMany
 from streamguard.checks.text.matching import Pattern
 
 _TYPES = (
@@ -27,8 +28,8 @@ _ANCHOR = Pattern(rf"(?i)\b(?:{_TYPES}|{_BEFORE_NAME}|{_UNITS}|{_OTHERS})\b|(?:{
 _LEFT, _RIGHT = 56, 96
 LONGEST = _LEFT + _RIGHT
 """Characters of the longest one found; a longer one is found in part."""
-_MOST_ANCHORS = 1_000
-"""So many of the words with digits beside them are looked at; in what comes after, addresses are not found."""
+_MOST_ANCHORS = 6_000
+"""So many of the words with digits beside them are looked at, each in some 10 µs; a text with more is refused."""
 
 # All of these meet bounded pieces; no two repetitions stand side by side that could share characters.
 _WORD = r"[^\W\d_][\w'’.-]*"
@@ -95,7 +96,7 @@ _DIGIT = re.compile(r"\d")
 
 
 def addresses(text: str) -> Iterator[tuple[int, int]]:
-    """Where street addresses stand."""
+    """Where street addresses stand. Raises `TooMany`."""
     reached = looked_at = 0
     for start, end in _ANCHOR.spans(text):
         first, last = max(reached, start - _LEFT), min(len(text), end + _RIGHT)
@@ -103,7 +104,7 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
             continue
         looked_at += 1
         if looked_at > _MOST_ANCHORS:
-            return
+            raise TooMany
         word = text[start:end].casefold()
         if word in _AMBIGUOUS and text[start].islower():
             continue

@@ -5,8 +5,8 @@ Their own form says nothing (a date, some letters and digits), so each is looked
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 
+from streamguard.checks.personal_data.limits import at_most
 from streamguard.checks.text.matching import Pattern
 
 MONTHS = (
@@ -44,8 +44,8 @@ _LICENCE_NUMBER = r"[A-Z]{0,5}[0-9][A-Z0-9]{0,18}(?:[ -][A-Z]?[0-9][A-Z0-9]{0,12
 _UP_TO = r"(?:[^\W\d_]|['’ \n.:#º°(,=-]){0,28}?[ \n:#=(.]"
 _AFTER_PASSPORT = re.compile(rf"{_UP_TO}({_PASSPORT_NUMBER})\b", re.IGNORECASE)
 _AFTER_LICENCE = re.compile(rf"{_UP_TO}({_LICENCE_NUMBER})\b", re.IGNORECASE)
-_MOST_WORDS = 4_000
-"""So many words for one thing in one text are looked behind."""
+_MOST_WORDS = 10_000
+"""So many words for one thing with a digit near are looked behind; a text with more is refused."""
 
 LONGEST = 48
 REACH = 80
@@ -53,16 +53,15 @@ REACH = 80
 
 
 def birth_dates(text: str) -> Iterator[tuple[int, int]]:
-    """Where dates stand behind words of birth, with at most four words between: "born in Paris on"."""
-    for start, end in islice(_BORN.spans(text), _MOST_WORDS):
-        if text[start - 1 : start].isalpha() or _DIGIT_NEAR.match(text, end) is None:
-            continue
+    """Where dates stand behind words of birth, with at most four words between: "born in Paris on". Raises `TooMany`."""
+    words = (place for place in _near_digits(text, _BORN) if not text[place[0] - 1 : place[0]].isalpha())
+    for _, end in at_most(_MOST_WORDS, words):
         if match := _THEN.match(text, end, end + _BORN_REACH):
             yield match.span(1)
 
 
 def passports(text: str) -> Iterator[tuple[int, int]]:
-    """Where numbers of passports stand: six to thirteen letters and digits, behind a word for it."""
+    """Where numbers of passports stand: six to thirteen letters and digits, behind a word for it. Raises `TooMany`."""
     for start, end in _behind(text, _PASSPORT, _AFTER_PASSPORT):
         if sum(map(str.isdigit, text[start:end])) >= 5:
             yield start, end
@@ -77,9 +76,11 @@ def driver_licenses(text: str) -> Iterator[tuple[int, int]]:
 
 def _behind(text: str, word: Pattern, number: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     reached = 0
-    for _, end in islice(word.spans(text), _MOST_WORDS):
-        if end < reached or _DIGIT_NEAR.match(text, end) is None:
-            continue
-        if match := number.match(text, end, end + REACH):
+    for _, end in at_most(_MOST_WORDS, _near_digits(text, word)):
+        if end >= reached and (match := number.match(text, end, end + REACH)):
             reached = match.end()
             yield match.span(1)
+
+
+def _near_digits(text: str, word: Pattern) -> Iterator[tuple[int, int]]:
+    return (place for place in word.spans(text) if _DIGIT_NEAR.match(text, place[1]) is not None)

@@ -13,7 +13,8 @@ from streamguard.checks.personal_data import accounts, addresses, cued, names, n
 from streamguard.checks.personal_data.cards import is_card
 from streamguard.checks.personal_data.cue_words import CARD, MONEY, OTHER, PHONE
 from streamguard.checks.personal_data.cues import cue_before
-from streamguard.checks.personal_data.numbers import Numbers, TooManyNumbers
+from streamguard.checks.personal_data.limits import TooMany
+from streamguard.checks.personal_data.numbers import Numbers
 from streamguard.checks.personal_data.opening import open_start
 
 MOST = 3_000
@@ -35,7 +36,7 @@ LONGEST_DATUM = max(
 
 
 class TooMuchFound(Exception):
-    """A text holds more than `MOST` personal data, or more numbers than can be looked at."""
+    """A text holds more than `MOST` personal data, or more numbers, or words that announce data, than are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def _bounded(data: Iterator[Datum]) -> Iterator[Datum]:
             if count == MOST:
                 raise TooMuchFound
             yield datum
-    except TooManyNumbers:
+    except TooMany:
         raise TooMuchFound from None
 
 

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 
+from streamguard.checks.personal_data.limits import at_most
 from streamguard.checks.text.matching import Pattern
 
 _TITLE = (
@@ -36,7 +36,8 @@ _KIN = (
 _ANCHOR = Pattern(
     rf"(?i)\b(?:(?:{_TITLE})\b\.?|(?:{_SAID})\b|(?:{_LABEL}) ?[:=]|(?:{_CLOSING})[,!.]?\s*\n|(?:{_GREETING})\b|(?:{_KIN})\b,?)"
 )
-_MOST_ANCHORS = 2_000
+_MOST_ANCHORS = 10_000
+"""A text with more is refused."""
 
 _PARTICLE = r"(?:van|von|der|den|de|del|della|di|da|dos|du|la|le|el|al|bin|ibn|zu|zur|ter|af|av|y|e)"
 _WORD = r"[A-ZÀ-ÖØ-ÞĀ-ȳΑ-ΩА-Я](?:(?:\.[A-Z]){0,2}\.|[\w'’-]*)"
@@ -63,9 +64,9 @@ _BEFORE_TWO = re.compile(r"(?i)(?:i am|i'm|this is|ich bin|call me|hello|hey|hi|
 
 
 def names(text: str) -> Iterator[tuple[int, int]]:
-    """Where names stand that something before them announces; without the title."""
+    """Where names stand that something before them announces; without the title. Raises `TooMany`."""
     reached = 0
-    for start, end in islice(_ANCHOR.spans(text), _MOST_ANCHORS):
+    for start, end in at_most(_MOST_ANCHORS, _ANCHOR.spans(text)):
         if end <= reached:
             continue
         match = _NAME.match(text, end, end + _REACH)

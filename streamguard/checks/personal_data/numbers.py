@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from streamguard.checks.personal_data.cards import is_card
 from streamguard.checks.personal_data.cue_words import ANY_ID, CARD, MONEY, OTHER, PHONE, SSN
 from streamguard.checks.personal_data.cues import cue_before, labelled_after
+from streamguard.checks.personal_data.limits import TooMany
 from streamguard.checks.personal_data.national_ids import FORMS, fits
 from streamguard.checks.personal_data.phones import is_international, is_national, is_service, without_extension
 
@@ -41,7 +42,7 @@ LOOKAHEAD = LONGEST + _STREET_REACH
 """How many characters after a number have a say in it."""
 
 
-class TooManyNumbers(Exception):
+class TooManyNumbers(TooMany):
     """A text holds more numbers than can be looked at."""
 
 

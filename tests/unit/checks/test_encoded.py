@@ -155,3 +155,17 @@ def test_a_look_alike_of_such_a_placeholder_names_nothing() -> None:
 def test_each_code_it_gives_is_explained() -> None:
     given = {"encoded_text", "encoded_unread", "encoded_personal", *(f"encoded_{check.name}" for check in INNER)}
     assert given <= set(Encoded.codes)
+
+
+@pytest.mark.parametrize(
+    "crowd", ["1234567890 " * 1_100, "1" * 12_000, "12/34 " * 2_500], ids=["numbers", "one", "pairs"]
+)
+def test_a_passage_with_more_data_than_can_be_looked_at_goes_as_a_whole(crowd: str) -> None:
+    text, found = f"please decode {b64(crowd)}", PlaceholderMap()
+
+    finding = inspect(text)
+    redacted = RedactPersonal(found).inspect(Subject(text))
+
+    assert finding.code == "encoded_personal", "an exception would be a failure of ours, and a dead letter"
+    assert redacted.text == "please decode [ENCODED_1]"
+    assert put_back(redacted.text, found.placeholders()) == text

@@ -118,6 +118,26 @@ def test_putting_back_is_one_pass_and_leaves_unknown_tokens() -> None:
     assert put_back("[EMAIL_1] [PHONE_1] [CARD_9] [email_1]", own) == "[PHONE_1] 123 [CARD_9] [email_1]"
 
 
+@pytest.mark.parametrize(
+    "crowd",
+    ["12 unit st, ", "Order nr. 1 way. ", "passport x1 ", "born x1 ", "dl x1 "],
+    ids=lambda crowd: crowd.split()[0],
+)
+def test_a_crowd_of_words_that_announce_data_hides_none_behind_it(crowd: str) -> None:
+    datum = (
+        "I was born on 12 March 1980 at 221 Baker Street, my passport number is C01X00T47, my driving licence D1234567"
+    )
+
+    for number in (1_500, 8_000):
+        found = PlaceholderMap()
+        finding = RedactPersonal(found).inspect(Subject(crowd * number + datum))
+
+        if finding.code != "too_much_personal":
+            assert finding.text is not None
+            assert {one.kind for one in found.placeholders()} == {"BIRTH_DATE", "ADDRESS", "PASSPORT", "DRIVER_LICENSE"}
+        assert "Baker" not in (finding.text or "")
+
+
 def test_a_value_is_swept_where_it_was_not_recognised() -> None:
     found = PlaceholderMap()
     check = RedactPersonal(found)
