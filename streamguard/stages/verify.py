@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from pydantic_core import to_json
 
 from streamguard.answers.actions import action_problem
-from streamguard.answers.escapes import escaped, unescaped
+from streamguard.answers.escapes import escaped, looks_like_json, unescaped
 from streamguard.answers.structure import structure
 from streamguard.checks.chain import Chains, OutputChain
 from streamguard.clock import Clock
@@ -51,7 +51,10 @@ class Verify:
         if (reason := action_problem(structured.value, completion.head.actions)) is not None:
             return self._end(event, watch, "refused", reason)
         is_json = form is not None and form.type != "text"
-        text = unescaped(to_json(structured.value).decode()) if is_json else completion.output
+        said = to_json(structured.value).decode() if is_json else completion.output
+        # Services also ask for JSON in words alone.
+        escapes = is_json or looks_like_json(said)
+        text = unescaped(said) if escapes else said
         ask = completion.ask
         checked = self._chains.of(completion.prompt.name).run(
             text,
@@ -73,14 +76,14 @@ class Verify:
             return self._end(
                 event, watch, "escalated", checked.escalated, verdicts=checked.verdicts, check=checked.code
             )
-        value, output = structured.value, checked.text
-        if is_json:
-            if checked.text != text:  # a check took something out of it; what is left must still fit
-                again = structure(escaped(checked.text), form)
+        value, output = structured.value, said
+        if checked.text != text:
+            output = escaped(checked.text) if escapes else checked.text
+            if is_json:  # a check took something out of it; what is left must still fit
+                again = structure(output, form)
                 if again.error is not None:
                     return self._end(event, watch, "failed", Reason.INVALID_OUTPUT, verdicts=checked.verdicts)
-                value = again.value
-            output = to_json(value).decode()
+                value, output = again.value, to_json(again.value).decode()
         return self._end(
             event, watch, "answered", None, output=output, parsed=value, verdicts=checked.verdicts,
             repaired=structured.repaired or None,

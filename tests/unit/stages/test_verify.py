@@ -112,6 +112,12 @@ async def test_line_breaks_in_json_hide_nothing(text: str, reason: Reason) -> No
     assert response.output is None
 
 
+async def test_json_that_was_asked_for_in_words_is_read_as_json_too() -> None:
+    _, response = await verify('{\n  "text": "Card:\\n4111 1111 1111 1111\\nThanks"\n}')
+
+    assert response.output == '{\n  "text": "Card:\\n[removed]\\nThanks"\n}'
+
+
 async def test_masked_json_is_json_and_what_was_parsed() -> None:
     given = {"category": 'Cards:\n4111 1111 1111 1111\tand "more"\nat C:\\new\\table', "card": 4111111111111111}
 
