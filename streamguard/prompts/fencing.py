@@ -13,7 +13,12 @@ from collections.abc import Iterable
 _MARK_LENGTH = 12
 _SEPARATOR = b"\x1f"
 _FENCE_LIKE = re.compile(r"<(?=\s*/?\s*data\s*-)", re.IGNORECASE)
-_TURN_LIKE = re.compile(r"<(?=\|)|<(?=</?SYS>>)|\[(?=/?INST\])", re.IGNORECASE)
+# Of ChatML and its kin, DeepSeek (full-width bars), Gemma, Llama 2, Mistral.
+_TURN_LIKE = re.compile(
+    r"<(?=[|｜])|<(?=(?:start|end)_of_turn>)|<(?=<?/?SYS>>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\])",
+    re.IGNORECASE,
+)
 _HARMLESS = {"<": "‹", "[": "⁅"}
 _NAME = re.compile(r"[^A-Za-z0-9._:@/+=-]")
 

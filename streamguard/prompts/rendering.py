@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from streamguard.events.request import Document, Message
 from streamguard.prompts.errors import UnknownPrompt
-from streamguard.prompts.fencing import canary, fence_mark, fenced
+from streamguard.prompts.fencing import canary, fence_mark, fenced, neutralise
 from streamguard.prompts.registry import PromptBook
 from streamguard.prompts.template import Template
 
@@ -40,7 +40,7 @@ def render(
 
     Texts must be checked and redacted already. Everything foreign is fenced: users' messages, variables, documents, and what
     tools answered (sent as a user's message, since a fence is all that it is to the model). The service's own system messages
-    follow ours; what the model said earlier is sent as it is. Documents stand before the last message.
+    follow ours; what the model said earlier is its own turn, and ends none. Documents stand before the last message.
 
     Raises `UnknownPrompt` when messages or variables do not fit the template.
     """
@@ -88,7 +88,7 @@ def _titled(document: Document) -> str:
 
 def _spoken(message: Message, mark: str) -> Message:
     if message.role == "assistant":
-        return Message(role="assistant", content=message.content)
+        return Message(role="assistant", content=neutralise(message.content))
     return Message(role="user", content=fenced(message.content, mark, message.role))
 
 

@@ -5,7 +5,7 @@ from a prompt template, with everything that users and documents say behind fenc
 """
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from streamguard.cache.exact import fingerprint
@@ -51,8 +51,13 @@ class _Texts:
     @property
     def asked(self) -> tuple[Message, ...]:
         """What was asked, as messages: those that came, or the variables of the prompt."""
+        return self.named(self.variables)
+
+    def named(self, known: Container[str]) -> tuple[Message, ...]:
+        """As `asked`, but only with the names that are `known`: any other is a text that nobody has checked."""
         return self.messages or tuple(
-            Message(role="user", content=f"{name}: {value}") for name, value in sorted(self.variables.items())
+            Message(role="user", content=f"{name}: {value}" if name in known else value)
+            for name, value in sorted(self.variables.items())
         )
 
 
@@ -224,10 +229,21 @@ class Guard:
         status: Status = "refused",
     ) -> Step:
         entry = watch.entry(reason, check=checked.code or None)
-        kept = tuple(message for message in texts.asked if message.content)
+        known = self._variables_of(event.record.request)
+        kept = tuple(message for message in texts.named(known) if message.content)
         return self._ending.early(
             event.key, event.record, entry, status, reason, verdicts=checked.verdicts, messages=kept
         )
+
+    def _variables_of(self, request: Request) -> Container[str]:
+        """The names that the request's prompt gives its variables."""
+        if request.prompt is None:
+            return ()
+        try:
+            template = self._prompts.get(request.prompt.name, request.prompt.version)
+        except UnknownPrompt:
+            return ()
+        return (*template.variables, *template.optional)
 
 
 _SHARING: tuple[CacheMode, ...] = ("off", "exact", "semantic")

@@ -150,6 +150,17 @@ async def test_a_prompt_that_is_not_there_is_refused(prompt: dict[str, Any]) -> 
     assert outcome.reason in (Reason.UNKNOWN_PROMPT, Reason.INPUT_EMPTY)
 
 
+@pytest.mark.parametrize("name", ["support", "nobody-knows"])
+async def test_a_name_that_no_prompt_gives_its_variables_is_kept_nowhere(name: str) -> None:
+    variables = {"question": "Where is my parcel?", "ann@example.com": "blue"}
+
+    outcome, response = ended(await guard(request(messages=None, prompt={"name": name, "variables": variables})))
+
+    assert outcome.reason is Reason.UNKNOWN_PROMPT
+    assert "blue" in outcome.model_dump_json(), "what was asked is kept"
+    assert "ann@" not in outcome.model_dump_json() + response.model_dump_json()
+
+
 async def test_old_talk_is_left_out_until_the_rest_fits_the_reservation() -> None:
     talk = [{"role": "user", "content": f"old {n} " + "word " * 100} for n in range(30)]
     asked = request(messages=[*talk, {"role": "user", "content": "And now?"}])
