@@ -11,18 +11,26 @@ from typing import NamedTuple
 from streamguard.checks.credentials.entropy import bits, drawn, invented, mixed, wordy
 from streamguard.checks.text.matching import Pattern
 
-CORES = ("pass", "pwd", "secret", "token", "key", "credential", "kennwort", "_auth")
+_FOREIGN = (
+    "kennwort", "contraseña", "contrasena", "senha", "wachtwoord", "hasło", "haslo", "lösenord", "salasana", "пароль", "密码", "密碼",
+    "パスワード", "비밀번호",
+)  # fmt: skip
+"""What others call a password."""
+CORES = ("pass", "pwd", "pw", "secret", "token", "key", "credential", "_auth", *_FOREIGN)
 """In lower case; a name holds one of them."""
 
-_NAME = r"(?i:pass(?:word|wort|wd|phrase|code)?|pwd|secret|token|key|credential|kennwort|_auth)s?(?P<tail>[A-Za-z0-9_.-]{0,32}+)"
+_NAME = (
+    rf"(?i:pass(?:word|wort|wd|phrase|code|e)?|pwd|pw|secret|token|key|credential|{'|'.join(_FOREIGN)}|_auth)s?"
+    r"(?P<tail>[A-Za-z0-9_.-]{0,32}+)"
+)
 _GAP = (
     r"(?:"
-    r"[\"'`\])*]{0,3}\s{0,4}(?::=|=>|->|={1,3}|:)\s{0,4}|\s{0,4}\|\s{1,4}"  # key = value, "key": value, **Key:** value, | key | value
+    r"[\\\"'`\])*]{0,5}\s{0,4}(?::=|=>|->|={1,3}|:)\s{0,4}|\s{0,4}\|\s{1,4}"  # key = value, "key": value, **Key:** value, | key | value
     r"|>\s{0,4}"  # <key>value</key>
     r"|[\"']?\s{1,8}value\s{0,2}[=:]\s{0,2}"  # <add key="Password" value="…"/>, name: KEY followed by value: …
     r"|[\"'] ?, ?|[\"']\s{0,2},\s{0,8}[\"']value[\"']\s{0,2}:\s{0,2}"  # {"name": "KEY", "value": "…"}, ("key", "…")
     r"|(?P<option>\s)"  # --key value, ENV KEY value
-    r")[*]{0,2}\s?[rbuf]?[\\]?[\"'`]?"
+    r")[*]{0,2}\s?[rbuf]?[\\]{0,3}[\"'`]?"
 )
 _VALUE = r"(?P<value>[A-Za-z0-9_.~+/!@#$%^&*?:-]{6,256}+={0,2})(?P<next>[(\[{<]?)"
 _ASSIGNED = re.compile(_NAME + _GAP + _VALUE)
@@ -32,7 +40,8 @@ _SAID = re.compile(
     rf"(?P<value>{_PLAIN}{{12,128}})"
 )
 _TOLD = re.compile(
-    r"(?i:pass(?:word|wort|phrase|code)?|pwd|kennwort)\s{1,2}(?i:is|was|ist|war|lautet|to)\s{1,2}[\"'`]?(?P<value>[!-~]{6,64})"
+    r"(?i:pass(?:word|wort|phrase|code)?|pwd|kennwort)(?:\s{1,2}(?i:for|of|to|on|für|von)(?:\s{1,2}[A-Za-z0-9_.-]{1,20}+){1,3}?)?"
+    r"\s{1,2}(?i:is|was|ist|war|lautet|to)\s{1,2}[\"'`]?(?P<value>[!-~]{6,64})"
 )
 _BEFORE = re.compile(r"[A-Za-z0-9_.-]*\Z")
 _QUALIFIERS = re.compile(
@@ -48,7 +57,7 @@ _NO_CREDENTIAL = Pattern(
     r"|files?|dir|url|uri|endpoint|hint|policy|version|alias|arn|ttl|expiry|expires?\w*|index|prefix|suffix|format|field|column|vault|store|space|board|words?|frames?"
     r"|note|stone|ring|chain|pairs?|code|codes|map|set|spec|ref|refs|fingerprint|digest|sha\d*|md5|checksum|manager|provider|service|class|error|rotation|status)(?:\b|_)"
 )
-_NAMES_OF_PASSWORDS = ("pass", "pwd", "kennwort")
+_NAMES_OF_PASSWORDS = ("pass", "pwd", "pw", *_FOREIGN)
 _REFERENCE = re.compile(
     r"\$[A-Z0-9_]+\Z|\$[({]|%[A-Z_]+%|[@/.~]|(?:https?|file|s3|gs|arn|urn|vault|op|ssm)[:/]|(?:\S{0,60}@)?sha[0-9]{1,3}[:=-]|pk_(?:live|test)_|pk\.eyJ|phc_|sb_publishable_|AAAAB3Nza|\S*-[0-9]+(?:\.[0-9]+)+\Z|[\w-]+(?:\.[A-Za-z_]\w*)+\Z"
 )
