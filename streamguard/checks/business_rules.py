@@ -25,6 +25,14 @@ class Disclaimer(Rules):
     missing: Literal["append", "flag", "block"] = "append"
     """What is done where it is missing. To JSON nothing can be appended: such an answer is flagged."""
 
+    @field_validator("text", "when", "instead")
+    @classmethod
+    def _say_something(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for phrase in (given,) if isinstance(given, str) else given:
+            if not any(map(str.isalnum, fold(phrase))):
+                raise ValueError("each phrase needs letters or digits: without them it stands in every answer")
+        return given
+
 
 class BusinessRules(Rules):
     """Section `business`. Empty by default: nothing is forbidden and nothing required. (A required language is
@@ -49,6 +57,11 @@ class BusinessRules(Rules):
     max_sentences: int | None = Field(default=None, ge=1)
     length_action: Step = "flag"
     """What an answer outside these bounds leads to. It is never shortened: half an answer says something else."""
+
+    @property
+    def own_words(self) -> str:
+        """What the service itself has its answers say: its contact data are nobody else's."""
+        return "\n".join(disclaimer.text for disclaimer in self.disclaimers)
 
     @field_validator("forbidden", "competitors")
     @classmethod

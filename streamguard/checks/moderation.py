@@ -18,6 +18,7 @@ from streamguard.checks.contract import PASS, Finding, Subject
 from streamguard.checks.moderating.rules import RULES, ModerationRule
 from streamguard.checks.moderating.scores import Category, Grade, Moderated, ModerationRules, judged, score_of
 from streamguard.checks.moderating.terms import TERMS
+from streamguard.checks.text.emphasis import in_marked, unmarked
 from streamguard.checks.text.folding import fold
 from streamguard.checks.text.matching import Pattern, PatternSet, Words
 from streamguard.checks.text.unfolding import unfolded
@@ -62,7 +63,8 @@ class Moderation:
         self._ignored = frozenset(map(fold, rules.ignore))
 
     def inspect(self, subject: Subject) -> Finding:
-        folded = fold(subject.text)
+        plain = unmarked(subject.text)
+        folded = fold(plain)
         hits = [*self._hits(folded)]
         if not hits:
             return PASS
@@ -71,7 +73,7 @@ class Moderation:
             scores[category] = max(score_of(grade), scores.get(category, 0.0))
         hits.sort(key=lambda hit: -hit[1])
         listed = sorted(hits[:_LISTED], key=lambda hit: hit[2:])
-        places = unfolded(subject.text, folded, [hit[2:] for hit in listed])
+        places = in_marked(subject.text, unfolded(plain, folded, [hit[2:] for hit in listed]))
         spans = tuple(Span(kind=hit[0], start=start, end=end) for hit, (start, end) in zip(listed, places, strict=True))
         return judged(Moderated(scores), self._rules, subject.direction, spans)
 

@@ -15,6 +15,7 @@ from streamguard.checks.contract import PASS, Check, Finding, Subject
 from streamguard.checks.lists import ListRules
 from streamguard.checks.moderating.scores import ModerationRules
 from streamguard.checks.moderating.terms import TERMS
+from streamguard.checks.text.emphasis import unmarked
 from streamguard.checks.text.folding import fold
 
 VIEW = 320
@@ -116,7 +117,7 @@ class Phrases:
         if not self._phrases:
             return len(text)
         tail = text[-2 * self._longest - _STEP :]
-        folded = fold(tail) + (" " if tail[-1:].isspace() else "")
+        folded = fold(unmarked(tail)) + (" " if tail[-1:].isspace() else "")
         for place in range(max(0, len(folded) - self._longest - 1), len(folded)):
             if place and folded[place - 1].isalnum():
                 continue
@@ -142,8 +143,8 @@ class Phrases:
 
 
 def _last_words(text: str, many: int) -> int:
-    """Where the last `many` words of `text` begin."""
-    starts = [match.start() for match in re.finditer(r"\S+", text)]
+    """Where the last `many` words of `text` begin. Marks of emphasis that stand alone are none."""
+    starts = [match.start() for match in re.finditer(r"\S+", text) if unmarked(match.group())]
     return starts[-many] if 0 < many <= len(starts) else 0
 
 

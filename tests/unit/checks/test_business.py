@@ -190,3 +190,50 @@ def test_anchors_are_whole_folded_words() -> None:
         for anchor in rule.anchors:
             assert anchor == fold(anchor)
             assert anchor.isalpha()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You will receive a **full refund**.",
+        "We _guarantee_ you a `refund`.",
+        "Sie bekommen Ihr **Geld zurück**.",
+        "No problem, we guarantee you a full refund.",
+        "Without any doubt you will get your money back.",
+        "Kein Problem, Sie bekommen Ihr Geld zurück.",
+    ],
+)
+def test_emphasis_and_reassurance_hide_no_claim(text: str) -> None:
+    assert inspect(text).action == "block"
+
+
+@pytest.mark.parametrize(
+    "text", ["Ihr Paket wird voraussichtlich am 3. zugestellt.", "Usually your parcel will arrive within two days."]
+)
+def test_what_is_only_expected_is_no_promise(text: str) -> None:
+    assert inspect(text).action == "pass"
+
+
+def test_an_emphasised_phrase_is_found_where_it_stands() -> None:
+    text = "Ask for our **lifetime** deal, please."
+    (span,) = inspect(text, business(forbidden=["lifetime deal"])).spans
+    assert text[span.start : span.end] == "lifetime** deal"
+
+
+def test_a_phrase_may_hold_marks_itself() -> None:
+    check = business(forbidden=["__init__"], competitors=["*acme*"])
+    assert inspect("Write `__init__` there.", check).code == "forbidden_phrase"
+    assert inspect("Try *Acme* instead.", check).code == "competitor"
+    assert inspect("The init file of acme.", check).action == "pass"
+
+
+def test_an_emphasised_disclaimer_is_one() -> None:
+    check = business(disclaimers=[{"text": "This is no legal advice."}])
+    assert inspect("You may object. **This is no legal advice.**", check).action == "pass"
+
+
+@pytest.mark.parametrize("key", ["text", "when", "instead"])
+def test_a_disclaimer_of_nothing_is_an_error(key: str) -> None:
+    given = {"text": "This is no advice.", "when": ["law"], "instead": ["no advice"]}
+    with pytest.raises(ValidationError):
+        business(disclaimers=[{**given, key: "..." if key == "text" else [""]}])

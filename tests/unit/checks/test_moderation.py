@@ -20,6 +20,7 @@ from streamguard.checks.moderating.scores import (
 )
 from streamguard.checks.moderating.terms import TERMS
 from streamguard.checks.moderation import Moderation
+from streamguard.checks.text.emphasis import unmarked
 from streamguard.checks.text.folding import fold
 from streamguard.checks.text.unfolding import unfolded
 from streamguard.events.reason import Reason
@@ -205,3 +206,11 @@ def test_places_in_folded_text_lead_back_into_the_text(text: str, data: st.DataO
     assert 0 <= begin <= stop <= len(text)
     piece = folded[start:end].strip()
     assert piece in fold(text[begin:stop]) or (begin, stop) == (0, len(text))
+
+
+@pytest.mark.parametrize("text", ["You should **kill** yourself now.", "_Ich bringe_ dich um!", "heil **hitler**"])
+def test_emphasis_hides_nothing(text: str) -> None:
+    finding = inspect(text, "output")
+    assert finding.action == "block"
+    assert all(0 <= span.start < span.end <= len(text) for span in finding.spans)
+    assert not unmarked(text[finding.spans[0].start : finding.spans[0].end]).startswith("_")
