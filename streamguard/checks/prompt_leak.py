@@ -6,7 +6,7 @@ spelled out letter by letter, where the model leaves the canary out. 70 µs for 
 shares.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -14,7 +14,7 @@ from pydantic import Field
 from streamguard.checks.answer.leak_index import RUN_WORDS, leak_index
 from streamguard.checks.contract import PASS, Finding, Rules, Subject
 from streamguard.checks.text.splicing import spliced
-from streamguard.checks.text.wording import shingles_of, word_places
+from streamguard.checks.text.wording import SHINGLE, hashed, shingles_of, words_of
 from streamguard.events.reason import Reason
 from streamguard.events.trail import Span
 
@@ -27,14 +27,15 @@ class PromptLeakRules(Rules):
     """Section `prompt_leak`."""
 
     share: float = Field(default=0.25, gt=0, le=1)
-    """Share of the instructions' wording (runs of six words) from which an answer is refused as a leak."""
+    """Share of the instructions' wording (runs of six words) from which an answer is refused as a leak. An answer that shares
+    nothing but sentences that speak to nobody is refused by `many` alone."""
     many: int = Field(default=40, ge=1)
     """Shared runs of six words from which it is refused, however long the instructions are."""
     lines: Literal["flag", "transform", "block"] = "transform"
     """What a whole sentence of the instructions leads to; `transform` puts `[removed]` for it. Sentences that speak to nobody
     (opening hours) never count as such: services write them to be passed on."""
     passage_words: int = Field(default=16, ge=RUN_WORDS)
-    """Words of the instructions in a row, whole sentence or not, that are treated as one."""
+    """Words of the instructions in a row, whole sentence or not, that are treated as one; unless all they do is state facts."""
 
 
 _DEFAULT = PromptLeakRules()
@@ -73,8 +74,8 @@ class PromptLeak:
         shingles = shingles_of(text)
         if index.shingles.isdisjoint(shingles):
             return PASS
-        shared = len(index.shingles.intersection(shingles))
-        score = round(shared / len(index.shingles), 4)
+        shared = index.shingles.intersection(shingles)
+        score = round(len(shared) / len(index.shingles), 4)
         if self.is_too_much(shared):
             return Finding(
                 action="block",
@@ -86,14 +87,19 @@ class PromptLeak:
         spans = index.spans(text)
         if repeated := self.repeated(text, spans):
             return self._lines(text, repeated, score)
-        if not self.is_noted(shared):
+        if not self.is_noted(len(shared)):
             return PASS
         return Finding(action="flag", code="instructions", score=score, spans=_of(spans, "run"))
 
-    def is_too_much(self, shared: int) -> bool:
-        """Do so many shared runs of six words make an answer a leak?"""
-        score = round(shared / len(self._index.shingles), 4)
-        return self.is_noted(shared) and (score >= self._rules.share or shared >= self._rules.many)
+    def is_too_much(self, shared: Set[int]) -> bool:
+        """Do these shared runs of six words make an answer a leak? Facts alone only do where they are many: of short
+        instructions the opening hours may be a quarter, and they are there to be told."""
+        if not self.is_noted(len(shared)):
+            return False
+        if len(shared) >= self._rules.many:
+            return True
+        score = round(len(shared) / len(self._index.shingles), 4)
+        return score >= self._rules.share and not shared <= self._index.facts
 
     def is_noted(self, shared: int) -> bool:
         """Do so many make it worth telling?"""
@@ -101,15 +107,18 @@ class PromptLeak:
 
     def repeated(self, text: str, spans: tuple[Span, ...]) -> list[Span]:
         """Those of the index's `spans` that are treated as whole lines, in the order of `(start, -end)`."""
-        long = self._rules.passage_words
         return sorted(
             (
                 span
                 for span in spans
-                if span.kind == "line" or sum(1 for _ in word_places(text[span.start : span.end])) >= long
+                if span.kind == "line" or (span.kind == "run" and self._is_passage(text[span.start : span.end]))
             ),
             key=lambda span: (span.start, -span.end),
         )
+
+    def _is_passage(self, run: str) -> bool:
+        words = words_of(run)
+        return len(words) >= self._rules.passage_words and not self._index.facts.issuperset(hashed(words, SHINGLE))
 
     def _lines(self, text: str, spans: list[Span], score: float) -> Finding:
         action = self._rules.lines

@@ -26,6 +26,12 @@ _ADDRESSING = frozenset(
     """.split()  # noqa: SIM905  # a list of sixty words, one a line, is no easier to read
 )
 
+# Of languages whose words of addressing are known above: where none of these stand, a sentence may be an order all the same.
+_TELLING = (
+    frozenset(("the", "and", "are", "from", "to", "for", "our")),
+    frozenset(("und", "das", "ist", "sind", "von", "bis", "uhr", "unser", "unsere", "im", "am")),
+)
+
 
 class LeakIndex:
     """Finds the instructions `system_text` and the `canary` in answers. Build it with `leak_index`, which remembers it.
@@ -42,9 +48,18 @@ class LeakIndex:
         # Beginnings of passages, for answers that are still growing: runs shorter than a shingle.
         self._starts = tuple(frozenset(hashed(words, length)) for length in range(1, SHINGLE))
         self._sentences: dict[int, list[tuple[str, ...]]] = {}
-        for sentence in map(words_of, _SENTENCE_END.split(system_text)):
+        facts: set[int] = set()
+        told: list[str] = []
+        for sentence in (*map(words_of, _SENTENCE_END.split(system_text)), ()):
+            if _is_fact(sentence):
+                told += sentence
+                continue
+            facts.update(hashed(told, SHINGLE))
+            told.clear()
             if len(sentence) >= RUN_WORDS and not _ADDRESSING.isdisjoint(sentence):
                 self._sentences.setdefault(hash(sentence[:SHINGLE]), []).append(sentence)
+        self.facts = frozenset(facts)
+        """Those of sentences, in English or German, that speak to nobody: they state facts."""
         self._forms = _forms(canary) if canary else ()
         self._beginnings = frozenset(form[:end] for form in self._forms for end in range(1, len(form) + 1))
 
@@ -153,10 +168,20 @@ class LeakIndex:
         return len(text)
 
 
+def _is_fact(sentence: tuple[str, ...]) -> bool:
+    return _ADDRESSING.isdisjoint(sentence) and any(len(words.intersection(sentence)) >= 2 for words in _TELLING)
+
+
 def leak_index(system_text: str, canary: str | None) -> LeakIndex:
     """The index of these instructions. The same for all requests of a prompt, whose fences and canaries differ."""
     plain = _FENCE.sub("", system_text)
-    return _index(plain.replace(canary, "") if canary else plain, canary)
+    plain = plain.replace(canary, "") if canary else plain
+    return (_index if len(plain) <= _SHORT else _long_index)(plain, canary)
+
+
+_SHORT = 4_096
+"""Characters of instructions whose index is small (some 200 KB). Longer ones may hold what a service says anew each time: of
+those only a few are remembered, since each takes some sixty times the memory of its text."""
 
 
 @lru_cache(maxsize=256)
@@ -164,8 +189,13 @@ def _index(system_text: str, canary: str | None) -> LeakIndex:
     return LeakIndex(system_text, canary)
 
 
+@lru_cache(maxsize=8)
+def _long_index(system_text: str, canary: str | None) -> LeakIndex:
+    return LeakIndex(system_text, canary)
+
+
 def _letters(text: str) -> str:
-    return "".join(words_of(text)).replace("_", "")
+    return "".join(words_of(text))
 
 
 def _lettered(text: str, last: int | None = None) -> tuple[str, list[int]]:

@@ -77,7 +77,7 @@ class LeakSpotter:
             if places[word + SHINGLE - 1][1] == len(text) and not ended:
                 break  # its last word may still grow
             shared.add(shingle)
-            if self._check.is_too_much(len(shared)):
+            if self._check.is_too_much(shared):
                 start = places[first][0]
                 score = round(len(shared) / len(index.shingles), 4)
                 return (Piece(start, start, "run", "instructions", "block", None, score, Reason.LEAKED_PROMPT),)

@@ -10,15 +10,16 @@ from functools import lru_cache
 SHINGLE = 6
 """Words in a run: long enough that two texts share one only by quoting, short enough to survive a changed word."""
 
-_WORD = re.compile(r"\w+")
+# An underscore is a gap: "_never_ _tell_" says what "never tell" says.
+_WORD = re.compile(r"[^\W_]+")
 # In scripts without spaces a whole sentence is one run of letters: there each character counts as a word.
 _UNSPACED = "\u0e00-\u0eff\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
 _HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
-_WORD_OR_CHARACTER = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+_WORD_OR_CHARACTER = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 
 
 _PLAIN = {
-    code: chr(code).lower() if chr(code).isalnum() or chr(code) == "_" else " " for code in range(128)
+    code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)
 }  # what `_WORD` does, several times faster, for ASCII
 
 

@@ -153,3 +153,35 @@ def test_a_passage_is_held_back_from_its_beginning() -> None:
 def test_a_canary_is_held_back_from_its_first_letter() -> None:
     text = f"It is {CANARY[0]} - {CANARY[1]} - {CANARY[2]} -"
     assert leak_index(SYSTEM, CANARY).open_from(text) == len("It is ")
+
+
+@pytest.mark.parametrize("gap", ["_", "_ _", "** **", "`,\n`"])
+def test_marks_between_words_hide_no_instruction(gap: str) -> None:
+    assert inspect(RULE.replace(" ", gap)).action == "transform"
+
+
+def test_facts_may_be_told_however_short_the_instructions_are() -> None:
+    facts = f"{FACT} On Saturdays and Sundays the workshop stays closed, and the phone rings in vain from dawn to dusk."
+    check = PromptLeak(PromptLeakRules(), f"You answer the questions of our customers. {facts}")
+
+    assert check.inspect(answer(facts)).action == "flag"
+    assert check.inspect(answer(f"You answer the questions of our customers. {facts}")).action == "block"
+
+
+def test_so_many_facts_are_a_leak() -> None:
+    facts = " ".join(f"The drawer with number {number} is for the parts of pump {number}." for number in range(9))
+    check = PromptLeak(PromptLeakRules(), f"You answer the questions of our customers. {facts}")
+
+    assert check.inspect(answer(facts)).action == "block"
+
+
+def test_only_a_few_long_instructions_are_remembered() -> None:
+    told = [
+        f"You know that customer {number} has ordered " + "a pump, a valve and a seal; " * 200 for number in range(9)
+    ]
+    first = leak_index(told[0], CANARY)
+
+    assert leak_index(told[0], CANARY) is first
+    for one in told[1:]:
+        leak_index(one, CANARY)
+    assert leak_index(told[0], CANARY) is not first
