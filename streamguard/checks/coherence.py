@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from streamguard.checks.answer.debris import debris
 from streamguard.checks.answer.endings import cut_off
@@ -71,9 +71,18 @@ class CoherenceRules(Rules):
     refusal_words: int = Field(default=120, ge=1)
     """An answer of more words does not count as a refusal."""
     debris: Literal["off", "flag", "transform", "escalate", "block"] = "flag"
-    """Marks of fences and chat turns, unfilled templates; `transform` takes them out."""
+    """Marks of fences and chat turns, unfilled templates; `transform` takes them out. (Phrases in answers of more than 32,768
+    characters have no place that could be told, and are flagged.)"""
     phrases: tuple[str, ...] = Field(default=("as an ai language model", "als ki-sprachmodell"), max_length=1_000)
     """Phrases that count as debris."""
+
+    @field_validator("phrases")
+    @classmethod
+    def _say_something(cls, phrases: tuple[str, ...]) -> tuple[str, ...]:
+        for place, phrase in enumerate(phrases):
+            if not any(map(str.isalnum, fold(phrase))):
+                raise ValueError(f"phrases[{place}] has neither letters nor digits")
+        return phrases
 
 
 _DEFAULT = CoherenceRules()
@@ -115,16 +124,22 @@ class Coherence:
             # Records of one form are alike by nature.
             wrong.append(("looping", "flag" if data else step, round(share, 4), None))
         scraps: list[tuple[int, int, str]] = []
+        clean: str | None = None
         if not data:
             wrong += self._of_prose(text)
             if rules.debris != "off" and (scraps := sorted(debris(text, _folded(rules.phrases)))):
-                wrong.append(("debris", rules.debris, 1.0, None))
+                if rules.debris == "transform":
+                    clean = _without(text, scraps)
+                    if clean is not None and not clean.strip():
+                        wrong.append(("empty", rules.empty, 1.0, None))
+                wrong.append(
+                    ("debris", "flag" if rules.debris == "transform" and clean is None else rules.debris, 1.0, None)
+                )
         wrong = [item for item in wrong if item[1] != "off"]
         if not wrong:
             return PASS
         spans = tuple(Span(kind=kind, start=start, end=end) for start, end, kind in scraps[:_LISTED])
-        clean = spliced(text, ((start, end, "") for start, end, _ in scraps)) if rules.debris == "transform" else None
-        return _finding(wrong, spans, clean if scraps else None)
+        return _finding(wrong, spans, clean)
 
     def _of_prose(self, text: str) -> "Iterable[_Wrong]":
         rules = self._rules
@@ -151,6 +166,12 @@ class Coherence:
         if guess is None or guess.confidence < _SURE or same_language(guess.language, wanted):
             return None
         return guess.confidence
+
+
+def _without(text: str, scraps: list[tuple[int, int, str]]) -> str | None:
+    """`text` without `scraps`, but for those whose place cannot be told (they stand for all of it). None where nothing goes."""
+    placed = [(start, end, "") for start, end, kind in scraps if kind != "phrase" or (start, end) != (0, len(text))]
+    return spliced(text, placed) if placed else None
 
 
 @lru_cache(maxsize=64)

@@ -35,9 +35,16 @@ def debris(text: str, phrases: Sequence[str]) -> Iterator[tuple[int, int, str]]:
                     yield match.start(), match.end(), kind
     if phrases:
         folded = fold(text)
-        places = [(place, place + len(phrase)) for phrase in phrases if (place := folded.find(phrase)) >= 0]
-        for start, end in unfolded(text, folded, places):
+        places = [place for phrase in phrases if phrase in folded for place in _all(phrase, folded)]
+        for start, end in sorted(set(unfolded(text, folded, places))):
             yield start, end, "phrase"
+
+
+def _all(phrase: str, folded: str) -> Iterator[tuple[int, int]]:
+    start = folded.find(phrase)
+    while start >= 0:
+        yield start, start + len(phrase)
+        start = folded.find(phrase, start + len(phrase))
 
 
 def _within(place: int, spans: Sequence[tuple[int, int]]) -> bool:

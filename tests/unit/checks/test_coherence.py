@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from streamguard.checks.answer.language import language_of, same_language
 from streamguard.checks.answer.looping import repeated_share
@@ -243,3 +244,24 @@ def test_each_part_can_be_switched_off() -> None:
 def test_every_code_that_it_gives_is_explained() -> None:
     given_codes = {"empty", "looping", "cut_off", "wrong_language", "refusal", "debris"}
     assert set(Coherence.codes) == given_codes
+
+
+def test_debris_is_taken_out_wherever_it_stands() -> None:
+    finding = inspect("As an AI language model I think so. Yes, as an AI language model, I do.", debris="transform")
+    assert finding.text == " I think so. Yes, , I do."
+
+
+def test_a_long_answer_is_not_taken_out_whole() -> None:
+    text = f"As an AI language model I have this list. {' '.join(map(str, range(9_000)))}"
+    finding = inspect(text, debris="transform")
+    assert (finding.action, finding.code, finding.text) == ("flag", "debris", None)
+
+
+def test_what_is_nothing_but_debris_is_empty() -> None:
+    finding = inspect("<data-a1b2c3>\n</data-a1b2c3>", debris="transform")
+    assert (finding.action, finding.code, finding.reason) == ("block", "empty", Reason.INVALID_OUTPUT)
+
+
+def test_a_phrase_of_nothing_is_an_error() -> None:
+    with pytest.raises(ValidationError):
+        CoherenceRules(phrases=("fine", " "))
