@@ -151,7 +151,9 @@ class OutputChain:
             PromptLeak(self._rules.prompt_leak, system_text, canary),
             Secrets(self._rules.secrets, asked=asked),
             *self._last,
-            PersonalEcho(self._rules.personal_echo, placeholders, f"{system_text}\n{asked}"),
+            PersonalEcho(
+                self._rules.personal_echo, placeholders, f"{system_text}\n{asked}\n{self._rules.business.own_words}"
+            ),
         )
 
 

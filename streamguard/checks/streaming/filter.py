@@ -66,7 +66,7 @@ class StreamFilter:
         phrases: "PhraseRules | None" = None,
     ) -> None:
         """The arguments are those of `OutputChain.run`; `phrases` saves compiling them anew."""
-        prompt_text = f"{system_text}\n{asked}"
+        prompt_text = f"{system_text}\n{asked}\n{rules.business.own_words}"
         echo = PersonalEcho(rules.personal_echo, placeholders, prompt_text)
         self._phrases = (PhraseRules(rules) if phrases is None else phrases).stage()
         masks = ROUNDS if rules.personal_echo.foreign == "transform" else 1

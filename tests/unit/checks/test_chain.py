@@ -7,9 +7,10 @@ from typing import ClassVar
 import pytest
 
 from streamguard.checks.bounds import BoundsRules
+from streamguard.checks.business_rules import BusinessRules, Disclaimer
 from streamguard.checks.chain import CHECK_ERROR, InputChain, OutputChain
 from streamguard.checks.contract import Finding, Subject
-from streamguard.checks.policy import InputRules, Policy
+from streamguard.checks.policy import InputRules, OutputRules, Policy
 from streamguard.checks.text.tokens import count_message_tokens, count_tokens
 from streamguard.events.reason import Reason
 from streamguard.events.request import Message
@@ -130,3 +131,14 @@ def test_tokens_are_counted_at_any_size_and_special_ones_as_text() -> None:
     assert count_tokens("aB1!" * 100_000) > 200_000
     message = Message(role="user", content="hello world")
     assert count_message_tokens([message, message]) == 2 * (2 + 4) + 3
+
+
+def test_the_contact_data_of_a_disclaimer_are_the_services_own() -> None:
+    text = "Need help? Call +49 30 12345678 or write to help@example.com."
+    output = OutputRules(business=BusinessRules(disclaimers=(Disclaimer(text=text),)))
+    chain = OutputChain(Policy(version="1", output=output), b"key")
+
+    assert chain.run("It is on its way.").text == f"It is on its way.\n\n{text}"
+    stream = chain.stream()
+    assert stream.feed(f"Hello. {text} ") + stream.finish() == f"Hello. {text} "
+    assert "[removed]" in chain.run("Write to somebody.else@example.com, please.").text
