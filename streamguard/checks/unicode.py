@@ -55,15 +55,17 @@ _TRICKS: tuple[tuple[str, str], ...] = (
         "invisible",
         r"(?:[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
         rf"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a]|{_JOINER}|{_SPACE}"
-        r"|(?<![\u1800-\u18af])[\u180b-\u180f])+",
+        r"|[\U000e0080-\U000e00ff\U000e01f0-\U000e0fff]|(?<![\u1800-\u18af])[\u180b-\u180f])+",
     ),
     ("marks", f"(?<=[{_MARK}]{{4}})[{_MARK}]+"),
     (
         "disguise",
         r"[\uff10-\uff19\uff20-\uff3b\uff3d\uff3f\uff41-\uff5a\uff0b\uff0d-\uff0f\uff1a\u24b6-\u24e9\u2460-\u2473"
-        r"\U0001d400-\U0001d7ff\U0001f110-\U0001f12b\U0001f130-\U0001f149]+"
+        r"\U0001d400-\U0001d7ff\U0001f110-\U0001f12b\U0001f130-\U0001f149\U0001fbf0-\U0001fbf9]+"
         # single ones are signs: blood groups, a car park
-        r"|[\U0001f150-\U0001f169\U0001f170-\U0001f189]{3,}",
+        r"|[\U0001f150-\U0001f169\U0001f170-\U0001f189]{3,}"
+        # digits on keys; as long as a telephone number, each with a mark on it (a price may be struck out)
+        rf"|(?:[0-9]\ufe0f?\u20e3){{4,}}|(?:[0-9][{_MARK}]+){{7,}}",
     ),
     ("surrogate", r"[\ud800-\udfff]+"),
 )
@@ -71,9 +73,11 @@ _TRICKS: tuple[tuple[str, str], ...] = (
 _SUSPECT = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u0300-\u036f\u0483-\u0489\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     r"\u1ab0-\u1aff\u1dc0-\u1dff\u2060-\u206f\u20d0-\u20ff\u2460-\u2473\u24b6-\u24e9\u3164\ud800-\udfff\ufe00-\ufe0f\ufe20-\ufe2f\ufeff\uff0b-\uff5a\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3"
-    r"\U0001d173-\U0001d17a\U0001d400-\U0001d7ff\U0001f110-\U0001f189\U000e0000-\U000e01ef]"
+    r"\U0001d173-\U0001d17a\U0001d400-\U0001d7ff\U0001f110-\U0001f189\U0001fbf0-\U0001fbf9\U000e0000-\U000e0fff]"
 )
 _TRICK = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _TRICKS))
+_DIGITS = frozenset("0123456789")
+_ON_DIGITS = re.compile(f"[\ufe0f{_MARK}]")
 _NEW_LINES = ("\u2028", "\u2029", "\x85")
 _ROUNDS = 4
 
@@ -198,7 +202,10 @@ def _round(text: str, tally: _Tally) -> str:
             weighed = "split"
         tally.add(kind, weighed, start, end, match.group() if kind in _UNSEEN else "")
         if kind == "disguise":
-            return unicodedata.normalize("NFKC", match.group().translate(LETTERS)).replace("\u2044", "/")
+            written = match.group()
+            if written[0] in _DIGITS:
+                return _ON_DIGITS.sub("", written)
+            return unicodedata.normalize("NFKC", written.translate(LETTERS)).replace("\u2044", "/")
         return "\ufffd" * (end - start) if kind == "surrogate" else ""
 
     return _composed(_TRICK.sub(plainly, text))

@@ -29,7 +29,8 @@ _ANNOUNCED_ONLY = re.compile(r"0604")
 _FORM = re.compile(
     r"\d{12,19}|\d{4}([ .\-])\d{4}\1\d{4}(?:\1\d{4})?(?:\1?\d{1,4})?|\d{4}([ .\-])\d{6}\2\d{4,5}|\d{8}[ \-]\d{8}"
 )
-_ANY_FORM = re.compile(r"\d+(?:[ .\-]\d+)*")
+_ANY_FORM = re.compile(r"\d+(?:[ .\-/]\d+)*")
+_WIDE = re.compile(r" {2,3}| ?- ?")
 _UNSURE_LENGTHS = (12, 13, 14)
 """So short, one in some hundred numbers of a shop passes all tests: a word that calls it something else is believed."""
 
@@ -40,7 +41,8 @@ def is_card(written: str, digits: str, *, announced: bool = False, otherwise: bo
     `announced`: a word before it speaks of cards, so any grouping will do. `otherwise`: a word calls it something else.
     """
     form = _ANY_FORM if announced else _FORM
-    if form.fullmatch(written) is None or (otherwise and len(digits) in _UNSURE_LENGTHS):
+    single = _WIDE.sub(lambda gap: "-" if "-" in gap[0] else " ", written)
+    if form.fullmatch(single) is None or (otherwise and len(digits) in _UNSURE_LENGTHS):
         return False
     known = any(len(digits) in lengths and beginning.match(digits) for beginning, lengths in _RANGES)
     if not known and not (announced and len(digits) >= 12 and _ANNOUNCED_ONLY.match(digits)):

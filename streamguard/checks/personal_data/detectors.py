@@ -13,6 +13,7 @@ from streamguard.checks.personal_data import accounts, addresses, cued, names, n
 from streamguard.checks.personal_data.cards import is_card
 from streamguard.checks.personal_data.cue_words import CARD, MONEY, OTHER, PHONE
 from streamguard.checks.personal_data.cues import cue_before
+from streamguard.checks.personal_data.digits import plain_digits
 from streamguard.checks.personal_data.limits import TooMany
 from streamguard.checks.personal_data.numbers import Numbers
 from streamguard.checks.personal_data.opening import open_start
@@ -50,6 +51,7 @@ class Datum:
 
 def personal_data(text: str, kinds: Set[str] = CERTAIN_KINDS) -> list[Datum]:
     """All personal data of `text` of these kinds, in order, without overlaps. Raises `TooMuchFound`."""
+    text = plain_digits(text)
     found: list[Datum] = []
     digits = any(digit in text for digit in "0123456789")
     # First, because it is the one that refuses what is nothing but digits.

@@ -10,11 +10,12 @@ from streamguard.checks.personal_data.limits import TooMany
 from streamguard.checks.personal_data.national_ids import FORMS, fits
 from streamguard.checks.personal_data.phones import is_international, is_national, is_service, without_extension
 
-SEPARATORS = r" \t().\-/\u00a0\u2010-\u2013"
+_SPACES, _DASHES = r"\u00a0\u2000-\u200a\u202f", r"\u2010-\u2014\u2212"
+SEPARATORS = rf" \t().\-/{_SPACES}{_DASHES}"
 # The standard library's own engine on the whole text: one class repeated, so every character is read at most seven times over.
 _RUN = re.compile(rf"[0-9][0-9{SEPARATORS}]{{6,}}")
 _PART = re.compile(rf"[0-9](?:[{SEPARATORS}]{{0,3}}[0-9])*")
-_CHUNK = re.compile(r"[+(]{0,2}[0-9](?:[0-9().\-/\u2010-\u2013]*[0-9])?\)?")
+_CHUNK = re.compile(rf"[+(]{{0,2}}[0-9](?:[0-9().\-/{_DASHES}]*[0-9])?\)?")
 _EXTENSION = re.compile(r"(?i) ?(?:x|(?:ext|extension|durchwahl|poste)\.? ?)[0-9]{1,6}(?![0-9])")
 _SSN_FORM = re.compile(r"(\d{3})([-. ]?)(\d{2})\2(\d{4})")
 _DATE = re.compile(r"(?:19|20)\d{2}[-./ ]\d{1,2}[-./ ]\d{1,2}\b|\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d{2}\b")
@@ -27,7 +28,12 @@ _STREET_REACH = 64
 _ONE_DATE = re.compile(r"(?:(?:19|20)\d\d([-./])\d\d?\1\d\d?|\d\d?([-./])\d\d?\2(?:19|20)\d\d)(?: \d\d?)?\D*")
 """A date, perhaps with an hour before the colon that ends the run: logs are full of them."""
 
-_DROPPED = str.maketrans("", "", " +\t().-/\u00a0\u2010\u2011\u2012\u2013")
+_DROPPED = str.maketrans("", "", " +\t().-/")
+_TYPED = str.maketrans(
+    {**dict.fromkeys("\t\u00a0\u202f", " "), **{chr(code): " " for code in range(0x2000, 0x200B)}}
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-")
+)
+"""What a typesetter puts for a space or a hyphen, as it is typed."""
 _OPENING = ("+", "(")
 _FEWEST_DIGITS = 7
 _TRIED = 8_000
@@ -77,7 +83,9 @@ class Numbers:
             chunks[-1] = chunks[-1][0], match.end()
         elif _is_letter(text[end : end + 1]):
             chunks.pop()  # the last one is the beginning of a word
-        digits = [len(without_extension(text[first:last]).translate(_DROPPED)) for first, last in chunks]
+        digits = [
+            len(without_extension(text[first:last]).translate(_TYPED).translate(_DROPPED)) for first, last in chunks
+        ]
         first = 0
         while first < len(chunks):
             last, total = first, digits[first]
@@ -98,7 +106,8 @@ class Numbers:
 
     def _kind(self, start: int, end: int, cue: str | None) -> str | None:
         self._try()
-        written = without_extension(self._text[start:end])
+        typed = self._text[start:end].translate(_TYPED)
+        written = without_extension(typed)
         digits = written.translate(_DROPPED)
         if not _FEWEST_DIGITS <= len(digits) <= _MOST_DIGITS:
             return None
@@ -108,7 +117,7 @@ class Numbers:
             return "SSN"
         if cue is not None and (cue == ANY_ID or cue in FORMS) and not written.startswith("+"):
             return "NATIONAL_ID" if fits(digits, cue) is not None else None
-        if len(digits) > 15 or _DATE.match(written) or (is_service(written) and written == self._text[start:end]):
+        if len(digits) > 15 or _DATE.match(written) or (is_service(written) and written == typed):
             return None
         return "PHONE" if self._is_phone(written, digits, start, end, cue) else None
 

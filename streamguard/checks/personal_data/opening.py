@@ -9,6 +9,7 @@ import re
 from streamguard.checks.personal_data import addresses, names, numbers
 from streamguard.checks.personal_data.accounts import open_account
 from streamguard.checks.personal_data.cued import MONTHS
+from streamguard.checks.personal_data.digits import plain_digits
 
 _BY_WORDS = max(addresses.LONGEST, names.LONGEST) + 64
 """A street address or a name that ends this far before the end is what it is, whatever follows; they are followed no closer."""
@@ -34,6 +35,7 @@ def open_start(text: str, longest: int, *, by_words: bool) -> int:
 
     `by_words`: whether street addresses and names are looked for. May lie inside of a datum that is settled.
     """
+    text = plain_digits(text)
     floor = max(0, len(text) - longest - numbers.LOOKAHEAD)
     start = _last_word(text, floor)
     start = min(start, _leading(text, start))

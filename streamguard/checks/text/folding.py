@@ -13,6 +13,12 @@ _FOREIGN = re.compile(r"[^\x00-\x7f]+")
 _MARKS = re.compile(
     r"[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
 )
+# The marks of other scripts on a Latin letter: no spelling, a disguise.
+_ODD_MARKS = re.compile(
+    r"(?<=[A-Za-z0-9])["
+    + "".join(chr(code) for code in range(0x300, 0xFE30) if unicodedata.category(chr(code)) in ("Mn", "Me"))
+    + "]+"
+)
 _GROWTH = 4
 
 
@@ -26,6 +32,7 @@ def fold(text: str) -> str:
     if not text.isascii():
         foreign = len(text.encode("utf-8", "surrogatepass")) - len(text)
         text = _FOREIGN.sub(lambda match: _plain(match.group()), text) if foreign < len(text) // 8 else _plain(text)
+        text = _ODD_MARKS.sub("", text)
     return " ".join(text.lower().split())
 
 

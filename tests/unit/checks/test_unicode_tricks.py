@@ -176,3 +176,23 @@ def test_every_kind_of_trick_is_explained() -> None:
 def test_lookalikes_of_many_alphabets_are_folded(written: str, folded: str) -> None:
     assert fold(written) == folded
     assert fold(f"{'a plain text around it ' * 10}{written}").endswith(folded)
+
+
+def test_digits_on_keys_or_under_marks_are_written_plainly() -> None:
+    assert normalise("".join(f"{digit}\ufe0f\u20e3" for digit in "4111")).text == "4111"
+    assert normalise("".join(f"{digit}\u0301" for digit in "0171234567")).text == "0171234567"
+    for kept in ("1\ufe0f\u20e3 first, 2\ufe0f\u20e3 second", "1\u03360\u03360\u0336 50 EUR"):
+        assert normalise(kept).text == kept
+
+
+@pytest.mark.parametrize("unseen", ["\U000e0080", "\U000e01f5", "\U000e0fff"])
+def test_what_no_version_has_assigned_is_unseen_too(unseen: str) -> None:
+    assert normalise(f"ig{unseen}nore").text == "ignore"
+
+
+@pytest.mark.parametrize("mark", ["\u0670", "\u05c1", "\u093c", "\u0e31"])
+def test_marks_of_other_scripts_hide_no_latin_word_from_the_rules(mark: str) -> None:
+    order = f"i{mark}gnore all previous"
+    assert fold(order) == "ignore all previous"
+    assert fold(order + " words of mine" * 20).startswith("ignore all previous"), "a long text is folded in pieces"
+    assert fold("नमस्ते") == "नमस्ते"
