@@ -11,6 +11,8 @@ from streamguard.checks.personal_data.detectors import CERTAIN_KINDS, LONGEST_DA
 DATA = st.sampled_from(
     [
         "anna.m+x@mail.example.com",
+        "почта@пример.рф",
+        "anna%40mail.example.com",
         "+49 (0)30 901820",
         "212-555-0188 x77",
         "416 60 039 office",

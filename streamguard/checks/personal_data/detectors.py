@@ -56,7 +56,7 @@ def personal_data(text: str, kinds: Set[str] = CERTAIN_KINDS) -> list[Datum]:
     digits = any(digit in text for digit in "0123456789")
     # First, because it is the one that refuses what is nothing but digits.
     of_digits = list(_bounded(_numbers(text, kinds))) if digits and kinds & _NUMBER_KINDS else []
-    if "@" in text and "EMAIL" in kinds:
+    if "EMAIL" in kinds and any(sign in text for sign in network.AT_SIGNS):
         found += _bounded(_of("EMAIL", network.emails(text)))
     if digits:
         for kind, find in _WITH_DIGITS:

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 from streamguard.checks.text.matching import Pattern
 
-# Letters up to Latin Extended-B: wider classes would swallow the words of scripts that are written without spaces.
-_LETTERS = r"\x{C0}-\x{24F}"
+# Latin, Greek, Cyrillic: wider classes would swallow the words of scripts that are written without spaces.
+_LETTERS = r"\x{C0}-\x{24F}\x{370}-\x{52F}"
+AT_SIGNS = ("@", "%40", "&#64;", "&#x40;", "\\u0040")
+"""Also as it is escaped in addresses of pages, in HTML and in JSON."""
+_AT = "|".join(map(re.escape, AT_SIGNS))
 # No further validation: a needless placeholder is put back again, an address let through is not.
-_EMAIL = Pattern(rf"[\w.%+'{_LETTERS}-]+@(?:[\w{_LETTERS}-]+\.)+[A-Za-z{_LETTERS}]{{2,}}")
+_EMAIL = Pattern(rf"[\w.%+'{_LETTERS}-]+(?:{_AT})(?:[\w{_LETTERS}-]+\.)+(?:xn--[\w-]+|[A-Za-z{_LETTERS}]{{2,}})")
 _LOCAL, _DOMAIN = 64, 255
 """The longest parts that RFC 5321 allows."""
 LONGEST = _LOCAL + 1 + _DOMAIN
@@ -33,8 +36,9 @@ def emails(text: str) -> Iterator[tuple[int, int]]:
         if end - start <= _LOCAL:
             yield start, end
             continue
-        at = text.index("@", start, end)
-        yield max(start, at - _LOCAL), min(end, at + 1 + _DOMAIN)
+        at, sign = max((text.rfind(sign, start, end), sign) for sign in AT_SIGNS)
+        first = max(start, at - _LOCAL)
+        yield first, min(end, at + len(sign) + _DOMAIN, first + LONGEST)
 
 
 def ip_addresses(text: str) -> Iterator[tuple[int, int]]:

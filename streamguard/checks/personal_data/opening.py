@@ -15,7 +15,7 @@ _BY_WORDS = max(addresses.LONGEST, names.LONGEST) + 64
 """A street address or a name that ends this far before the end is what it is, whatever follows; they are followed no closer."""
 
 # What data without gaps are made of: e-mail addresses, accounts, wallets, network addresses, ids.
-_LAST_WORD = re.compile(r"[^\s\u0250-\u200f\u2014-\U0010ffff]*\Z")
+_LAST_WORD = re.compile(r"[^\s\u0530-\u200f\u2014-\U0010ffff]*\Z")
 # Words that a datum can begin with before its first digit: "AB 12 34 56 C", "March 12, 1980".
 _LEADING = re.compile(rf"(?i)(?<![^\W\d_])(?:[a-z]{{1,2}}|{MONTHS})[ .,\u00a0-]{{1,2}}\Z")
 _DIGITS = re.compile(rf"[0-9](?:[{numbers.SEPARATORS}]{{0,3}}[0-9])*")
