@@ -111,7 +111,10 @@ class PersonalEcho:
         if not data:
             return []
         values = {text[datum.start : datum.end] for datum in data}
-        told = {word for _, _, word in Words(values).whole(self._prompt_text)} | self._own
+        if len(values) == 1:
+            # As a stream asks, datum by datum: most stand nowhere in the prompt, and looking for one is quick.
+            values = {value for value in values if value in self._prompt_text}
+        told = {word for _, _, word in Words(values).whole(self._prompt_text)} | self._own if values else self._own
         return [
             datum
             for datum in data

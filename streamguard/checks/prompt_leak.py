@@ -1,9 +1,10 @@
 """An answer that repeats the instructions: by a canary that stands only there, or by running into the same words.
 
-Catches the canary in any case and spacing, reversed, in rot13, base64 and hex; whole sentences of the instructions; longer
-passages; and answers that share much of their wording. Misses instructions that are translated, paraphrased, encoded or
-spelled out letter by letter, where the model leaves the canary out. 70 µs for 2 KB, 50 of them for its words, which `coherence`
-shares.
+Catches the canary in any case and spacing, with accents or lookalikes, reversed, in rot13, base64 and hex; whole sentences of
+the instructions; longer passages; and answers that share much of their wording, unless that is only facts (opening hours).
+Misses instructions that are translated, paraphrased, encoded, written in lookalikes or spelled out letter by letter, where the
+model leaves the canary out; and instructions of fewer than thirteen words in sentences of fewer than eight. 70 µs for 2 KB, 50
+of them for its words, which `coherence` shares.
 """
 
 from collections.abc import Mapping, Set

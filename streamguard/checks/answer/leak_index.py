@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from functools import lru_cache
 
+from streamguard.checks.text.folding import fold
 from streamguard.checks.text.wording import SHINGLE, hashed, shingles_of, word_places, words_of
 from streamguard.events.trail import Span
 
@@ -36,8 +37,8 @@ _TELLING = (
 class LeakIndex:
     """Finds the instructions `system_text` and the `canary` in answers. Build it with `leak_index`, which remembers it.
 
-    A canary is one word of letters and digits; it is found in any case and with anything but letters and digits between its
-    characters, also reversed, in rot13, in base64 and in hex.
+    A canary is one word of letters and digits; it is found in any case, with accents or lookalikes, and with anything but letters
+    and digits between its characters, also reversed, in rot13, in base64 and in hex.
     """
 
     def __init__(self, system_text: str, canary: str | None) -> None:
@@ -67,7 +68,12 @@ class LeakIndex:
         if not self._forms:
             return False
         letters = _letters(text)
-        return any(form in letters for form in self._forms)
+        if any(form in letters for form in self._forms):
+            return True
+        if text.isascii():
+            return False
+        plain = _letters(fold(text))
+        return any(form in plain for form in self._forms)
 
     def spans(self, text: str) -> tuple[Span, ...]:
         """What of the instructions stands in `text`, in order of kinds.
@@ -199,16 +205,22 @@ def _letters(text: str) -> str:
 
 
 def _lettered(text: str, last: int | None = None) -> tuple[str, list[int]]:
-    """The letters and digits of `text`, in lower case, and their places; only the `last` ones if that is given."""
+    """The letters and digits of `text`, in plain lower case, and their places; only the `last` ones if that is given."""
     letters: list[str] = []
     places: list[int] = []
     for place in range(len(text) - 1, -1, -1):
-        if text[place].isalnum():
-            letters.append(small if len(small := text[place].lower()) == 1 else text[place])
+        for letter in reversed(_plain(text[place])):
+            letters.append(letter)
             places.append(place)
-            if len(letters) == last:
-                break
+        if last is not None and len(letters) >= last:
+            break
     return "".join(reversed(letters)), places[::-1]
+
+
+@lru_cache(maxsize=4_096)
+def _plain(character: str) -> str:
+    """Its letters and digits as they are drawn: `а` and `á` are `a`, a comma is nothing."""
+    return "".join(filter(str.isalnum, fold(character)))
 
 
 def _forms(canary: str) -> tuple[str, ...]:

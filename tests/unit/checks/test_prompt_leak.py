@@ -37,6 +37,9 @@ def inspect(text: str, rules: PromptLeakRules | None = None) -> Finding:
         "0f1e 2d3c 4b5a",
         "0-f.1_e*2/d:3,c;4|b(5)a",
         "0\nf\n1\ne\n2\nd\n3\nc\n4\nb\n5\na",
+        "0f1é2d3ç4b5à",
+        "0\u0301f\u0301 1e2\u0308d3c4b5a",
+        "0f1е2d3с4b5а",  # Cyrillic letters
         CANARY[::-1],
         codecs.encode(CANARY, "rot13"),
         CANARY.encode().hex(),
