@@ -108,12 +108,12 @@ class Classifier:
         """
         spans = segments(text) or [(0, len(text))]
         places, owners = features(folded(text, spans))
-        sizes = np.bincount(owners, minlength=len(spans)).astype(np.float64)
-        said = _worst(_sums(self._window, places, owners, len(spans)), sizes, self._window.bias)
+        sizes = np.bincount(owners, minlength=len(spans))
+        said = _worst(self._window, places, sizes)
         if head == "user":
-            worst, values = said, (_whole(self._whole, places), said.score)
+            worst, values = said, (_whole(self._whole, places, once=len(spans) == 1), said.score)
         else:
-            worst = _worst(_sums(self._buried, places, owners, len(spans)), sizes, self._buried.bias)
+            worst = _worst(self._buried, places, sizes)
             values = (worst.single, worst.double, max(0.0, said.score - _LOUD), math.log(min(len(spans), _MANY)))
         return Signals(np.array(values), spans[worst.first][0], spans[worst.last][1])
 
@@ -124,14 +124,19 @@ _MANY = 8
 """Sentences among which an order can be buried. A document of a single one has nothing to bury it in."""
 
 
-def _whole(layer: Linear, places: Places) -> float:
-    """The whole text at once: a feature of n sentences counts as `1 + ln(n)`, all together as a vector of length 1."""
+def _whole(layer: Linear, places: Places, *, once: bool) -> float:
+    """The whole text at once: a feature of n sentences counts as `1 + ln(n)`, all together as a vector of length 1.
+
+    `once`: there is a single sentence, in which each feature stands once.
+    """
+    if once and layer.bits == BITS:
+        return _alone(layer, places)
     found, often = counted(places, layer.bits)
-    values = 1 + np.log(often)
-    return (
-        float(layer.weights.take(found) @ values) * layer.scale / math.sqrt(max(1.0, float(values @ values)))
-        + layer.bias
-    )
+    values = np.log(often)
+    values += 1
+    # Not `@`: from ten thousand numbers on it starts threads, which spin longer than they count.
+    score = float((layer.weights.take(found) * values).sum()) * layer.scale
+    return score / math.sqrt(max(1.0, float((values * values).sum()))) + layer.bias
 
 
 def counted(places: Places, bits: int) -> tuple[Places, NDArray[np.int64]]:
@@ -145,9 +150,19 @@ def counted(places: Places, bits: int) -> tuple[Places, NDArray[np.int64]]:
     return found[standing], often[standing]
 
 
-def _sums(layer: Linear, places: Places, owners: Places, number: int) -> Array:
+def _alone(layer: Linear, places: Places) -> float:
+    """The score of a single sentence."""
     weights = layer.weights.take(places >> (BITS - layer.bits))
-    return np.bincount(owners, weights=weights, minlength=number).astype(np.float64) * layer.scale
+    return int(weights.sum(dtype=np.int64)) * layer.scale / math.sqrt(max(1, len(places))) + layer.bias
+
+
+def _sums(layer: Linear, places: Places, sizes: NDArray[np.int64]) -> Array:
+    weights = layer.weights.take(places >> (BITS - layer.bits))
+    filled = np.flatnonzero(sizes)
+    sums = np.zeros(len(sizes), np.int64)
+    if len(filled):
+        sums[filled] = np.add.reduceat(weights, (np.cumsum(sizes) - sizes)[filled], dtype=np.int64)
+    return sums.astype(np.float64) * layer.scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +179,15 @@ class _Window:
         return max(self.single, self.double)
 
 
-def _worst(sums: Array, sizes: Array, bias: float) -> _Window:
+def _worst(layer: Linear, places: Places, sizes: NDArray[np.int64]) -> _Window:
+    """`sizes`: how many of the places, which follow the order of the sentences, belong to each of them."""
+    if len(sizes) == 1:
+        alone = _alone(layer, places)
+        return _Window(alone, alone, 0, 0)
+    sums, bias = _sums(layer, places, sizes), layer.bias
     single = sums / np.sqrt(np.maximum(sizes, 1)) + bias
     first = int(single.argmax())
     highest = float(single[first])
-    if len(sums) == 1:
-        return _Window(highest, highest, first, first)
     double = (sums[1:] + sums[:-1]) / np.sqrt(np.maximum(sizes[1:] + sizes[:-1], 1)) + bias
     pair = int(double.argmax())
     both = float(double[pair])
