@@ -104,7 +104,7 @@ SAMPLES: Mapping[tuple[str, str], Callable[[], Given]] = {
     ("lists", "not_allowed"): asked("a zebra", lists={"allow": ["parcel"]}),
     ("injection", "prompt_injection"): asked(ORDER),
     ("injection", "buried_instruction"): asked(ORDER, role="document"),
-    ("injection", "suspicious"): asked(ORDER, injection={"user": {"flag": 0.3}}),
+    ("injection", "suspicious"): asked(ORDER, injection={"user": {"flag": 0.3, "block": "never"}}),
     ("moderation", "unsafe"): asked("I am going to kill you tonight."),
     ("moderation", "self_harm_risk"): asked("I want to kill myself tonight."),
     ("moderation", "sensitive"): asked("fuck you"),
