@@ -24,6 +24,12 @@ _ORDERS = (
     r"(?:instructions?|directions?|directives?|commands?|prompts?|orders?|rules?|guidelines?|tasks?|assignments?"
     r"|information|context|messages?|conversations?|programming|training|policies|policy|responses?|input)"
 )
+# What people ask of a model that is to shed its orders; they also ignore mail, and delete files, messages and orders of goods.
+_SHED = r"(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?)"
+_GIVEN = (
+    r"(?:instructions?|directions?|directives?|commands?|prompts?|rules?|guidelines?|tasks?|assignments?|context|programming"
+    r"|training|policies|policy|input)"
+)
 _LIMITS = (
     r"(?:rules?|restrictions?|limitations?|limits?|guidelines?|filters?|filtering|censorship|censoring|morals?|morality|ethics?|"
     r"ethical|policy|policies|constraints?|boundaries|principles|confines|regulations)"
@@ -35,9 +41,11 @@ _ANSWER = r"(?:your|the|each|every) (?:(?:final|next|whole|entire) )?(?:response
 
 RULES: tuple[InjectionRule, ...] = (
     # English: earlier instructions are to be dropped
-    InjectionRule("override", 0.9, rf"\b{_DROP} (?:\w+ ){{0,3}}{_EARLIER} (?:\w+ ){{0,2}}{_ORDERS}\b"),
+    InjectionRule("override", 0.9, rf"\b{_SHED} (?:\w+ ){{0,3}}{_EARLIER} (?:\w+ ){{0,2}}{_GIVEN}\b"),
+    InjectionRule("override", 0.35, rf"\b{_DROP} (?:\w+ ){{0,3}}{_EARLIER} (?:\w+ ){{0,2}}{_ORDERS}\b", 0.6),
+    InjectionRule("override", 0.85, rf"\b{_DROP} (?:\w+ ){{0,2}}(?:previous|prior|above|preceding|initial|original|system) (?:\w+ ){{0,2}}(?:instructions|directives|prompts?|guidelines|commands)\b"),
     InjectionRule("override", 0.9, rf"\b{_DROP} (?:all |any |every )?(?:of )?your (?:\w+ )?{_ORDERS}\b"),
-    InjectionRule("override", 0.85, rf"\b{_DROP} (?:(?:any|all|every|all of|all the) )(?:\w+ )?(?:instructions|prompts|directives|orders)\b"),
+    InjectionRule("override", 0.85, rf"\b(?:{_DROP} (?:any|all|every|all of|all the) (?:\w+ )?(?:instructions|directives)|{_SHED} (?:any|all|every|all of|all the) (?:\w+ )?(?:prompts|orders))\b"),
     InjectionRule("override", 0.8, r"\b(?:ignore|disregard|forget) (?:(?:the|all|everything|anything|all the) )?(?:above|preceding|foregoing)\b"),
     InjectionRule("override", 0.8, rf"\b(?:ignore|disregard|forget) (?:the |all )?{_ORDERS} (?:\w+ ){{0,2}}(?:above|before|given|so far|you)\b"),
     InjectionRule(
@@ -55,7 +63,7 @@ RULES: tuple[InjectionRule, ...] = (
     InjectionRule("override", 0.8, r"\byour (?:\w+ )?(?:instructions|orders|task|directive)s? (?:is|are) now\b"),
     InjectionRule("override", 0.8, r"\b(?:do not|don't|dont|never|instead of) (?:answer|answering) (?:this|the|that|my|any) (?:question|request|query)\b[^.!?]*\b(?:but|and|instead|just)\b[^.!?]*\b(?:say|output|print|tell|write|reply)\b"),
     # English: new instructions take their place
-    InjectionRule("new_orders", 0.55, r"\b(?:new|updated|additional|real|actual) (?:instructions?|tasks?|orders|rules|directives?)(?: for you)?(?: now)?(?: follow\b|\s?[:\-])", 0.8),
+    InjectionRule("new_orders", 0.55, r"\b(?:new|updated|additional|real|actual) (?:instructions?|tasks?|orders|rules|directives?)(?: for you)?(?: now)?(?: follow\b|\s?[:\-])", 0.6),
     InjectionRule("new_orders", 0.5, r"\b(?:concentrate|focus) (?:now )?on (?:your|the) new (?:task|challenge|job)\b", 0.8),
     InjectionRule("new_orders", 0.5, r"\byour new (?:task|instructions?|role|purpose|identity|objective|persona|name) (?:is|are)\b", 0.8),
     InjectionRule("new_orders", 0.5, r"\b(?:stop|instead)\W{1,4}(?:just )?(?:write|say|print|output|repeat)\b\W{0,2}", 0.6),
@@ -70,8 +78,10 @@ RULES: tuple[InjectionRule, ...] = (
     InjectionRule("extraction", 0.75, r"\b(?:system|initial|hidden|secret|original) prompt\b[^.!?]*\b(?:verbatim|word for word|in full|exactly|code ?block)\b"),
     # English: a persona without limits
     InjectionRule("jailbreak", 0.9, r"\b(?:do|does|doing|did|be|say) (?:anything|everything) now\b"),
-    InjectionRule("jailbreak", 0.7, r"\b(?:developer|dan|jailbreak|god|sudo|debug|dude|evil|unrestricted|opposite|chaos|admin) mode (?:is )?(?:now )?(?:enabled|activated|output|on\b|unlocked)"),
-    InjectionRule("jailbreak", 0.85, r"\b(?:enable|activate|enter|switch to|simulate) (?:\w+ )?(?:developer|dan|jailbreak|god|sudo|unrestricted) mode\b"),
+    InjectionRule("jailbreak", 0.7, r"\b(?:developer|dan|jailbreak|god|sudo|debug|dude|evil|unrestricted|opposite|chaos|admin) mode (?:is )?(?:now )?(?:enabled|activated|output|on\b ?(?:[.!,;:]|$)|unlocked)"),
+    InjectionRule("jailbreak", 0.85, r"\b(?:enable|activate|enter|switch to|simulate) (?:\w+ )?(?:dan|jailbreak|god|sudo|unrestricted) mode\b"),
+    # Telephones and browsers have one too.
+    InjectionRule("jailbreak", 0.3, r"\b(?:enable|activate|enter|switch to|simulate) (?:\w+ )?developer mode\b"),
     InjectionRule("jailbreak", 0.65, r"\b(?:act|behave|respond|answer|reply|pretend|role-?play|roleplaying|simulate|speak|function)(?: to be| as| like| that you are| you are| a| an)+ (?:\w+ ){0,5}(?:unfiltered|uncensored|unrestricted|amoral|immoral|unethical|evil|jailbroken|malicious)\b"),
     InjectionRule(
         "jailbreak", 0.8,
@@ -104,18 +114,19 @@ RULES: tuple[InjectionRule, ...] = (
     # forms of the prompt's own machinery
     InjectionRule("markup", 0.8, r"<\|(?:im_start|im_end|system|endoftext|start_header_id|eot_id)\|?>?|\[/?inst\]|<</?sys>>"),
     InjectionRule("markup", 0.55, r"(?:^|[.!?\]}>\"] ?)#{2,3} ?(?:system|instructions?|new instructions?)\b ?:", 0.8),
-    InjectionRule("markup", 0.5, r"(?:^|[.!?\])}>\"] ?|\\n ?)(?:system|admin|developer|root)(?: message| prompt| override| note)? ?: ", 0.8),
+    InjectionRule("markup", 0.5, r"(?:^|[.!?\])}>\"] ?|\\n ?)(?:system|admin|developer|root)(?: message| prompt| override| note)? ?: ", 0.6),
     InjectionRule("markup", 0.5, r"\b(?:decode|decrypt|unscramble|base64|rot13)\b[^.!?]*\b(?:and (?:then )?(?:execute|follow|obey|run|do what)|then (?:follow|execute|obey))\b", 0.8),
     # documents that address the model
     InjectionRule("addressed", 0.45, r"\b(?:attention|note to|dear|message to|important for|if you are)(?: the| an| any| all)? (?:ai|llms?|language models?|assistants?|chatbots?|ai (?:assistants?|agents?|models?))\b", 0.7),
     InjectionRule("addressed", 0.0, rf"\b{_PUT}\b[^.!?]*\b(?:in|to|into|of|with|throughout|for|from) {_ANSWER}\b", 0.45),
     InjectionRule("addressed", 0.0, rf"\b(?:in|to|at the (?:end|start|beginning) of|throughout) {_ANSWER},? [^.!?]*\b{_PUT}\b", 0.45),
     InjectionRule("addressed", 0.0, r"\b(?:in your (?:answer|response|reply|code|solution|implementation|codebase)|to your (?:codebase|code|solution|response|answer|reply)|the code you (?:develop|write))\b", 0.3),
-    InjectionRule("addressed", 0.5, r"\b(?:send|post|forward|email|upload|transmit|exfiltrate) (?:\w+ ){0,6}(?:conversation|chat history|system prompt|user data|credentials|passwords|api keys?)(?: \w+){0,4} to\b", 0.8),
+    InjectionRule("addressed", 0.5, r"\b(?:send|post|forward|email|upload|transmit|exfiltrate) (?:\w+ ){0,6}(?:conversation|chat history|system prompt|user data|credentials|passwords|api keys?)(?: \w+){0,4} to\b", 0.6),
     InjectionRule("addressed", 0.3, r"!\[[^\]]{0,80}\]\(https?://[^)\s]{1,200}[?&][a-z_]{1,20}=", 0.6),
     InjectionRule("addressed", 0.0, r"\b(?:do not|don't|never) (?:tell|inform|mention (?:this|it) to|let|alert|warn) the user\b", 0.7),
     # German
-    InjectionRule("override", 0.9, r"\b(?:ignorier\w*|vergiss|vergesse\w*|missacht\w*|verwirf|verwerfe\w*) (?:\w+ ){0,4}(?:anweisung\w*|instruktion\w*|auftrag\w*|befehl\w*|regeln|vorgaben|vorherige\w*|bisherige\w*|vorangegangene\w*|obige\w*|aufgaben|prompts?)\b"),
+    InjectionRule("override", 0.9, r"\b(?:ignorier\w*|vergiss|vergesse\w*|missacht\w*|verwirf|verwerfe\w*) (?:\w+ ){0,4}(?:anweisung\w*|instruktion\w*|befehl\w*|regeln|vorgaben|aufgaben|prompts?)\b"),
+    InjectionRule("override", 0.35, r"\b(?:ignorier\w*|vergiss|vergesse\w*|missacht\w*|verwirf|verwerfe\w*) (?:\w+ ){0,4}(?:auftrag\w*|vorherige\w*|bisherige\w*|vorangegangene\w*|obige\w*)\b", 0.6),
     InjectionRule("override", 0.85, r"\b(?:vergiss|vergessen sie|ignoriere?) (?:\w+ ){0,2}(?:alles|davor|gesagte)\b"),
     InjectionRule("override", 0.7, r"\balle (?:bisherigen|vorherigen|fruheren) (?:informationen|anweisungen|auftrage)\b"),
     InjectionRule("new_orders", 0.5, r"\b(?:nun|jetzt|hier)? ?(?:folgen|kommen|gibt es) (?:\w+ ){0,3}(?:neue|weitere) (?:anweisungen|aufgaben|auftrage|herausforderung\w*)\b|\bkonzentriere? dich (?:\w+ ){0,2}auf deine neue"),

@@ -25,7 +25,7 @@ _MAC = Pattern(
 
 _NUMBERED = re.compile(
     r"(?i)(?:version|ver|v|release|firmware|build|driver|kernel|revision|section|sections|clause|chapter|paragraph|abschnitt|kapitel"
-    r"|upgrade[ds]? to|update[ds]? to|chrome|safari|firefox|edge)[ .:/#]{1,2}$"
+    r"|upgrade[ds]? to|update[ds]? to|chrome|safari|firefox|edge)(?: is| was| no)?[ .:/#]{1,2}$"
 )
 _NUMBERED_REACH = 16
 

@@ -75,6 +75,10 @@ def test_not_personal(text: str) -> None:
     assert kinds_and_values(text) == []
 
 
+def test_a_version_in_a_sentence_is_no_address() -> None:
+    assert personal_data("The firmware version is 10.2.14.3, the router 203.0.113.7.")[0].start == 47
+
+
 def test_numbers_in_a_row_are_told_apart() -> None:
     text = "phones 212-555-0188 212-555-0199 4111111111111111"
     assert [kind for kind, _ in kinds_and_values(text)] == ["PHONE", "PHONE", "CARD"]
