@@ -3,6 +3,7 @@
 import hmac
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -11,6 +12,7 @@ import orjson
 from rich.console import Console
 
 from streamguard import config
+from streamguard.answers.escapes import looks_like_json, unescaped
 from streamguard.checks import policy as policies
 from streamguard.checks.chain import Chains, InputChain, OutputChain, steps
 from streamguard.checks.contract import Direction, Role
@@ -140,10 +142,12 @@ class _Checker:
         return Answer(given, result, seen, self._policy.stamp)
 
     def answered(self, given: Given, prompt: str | None) -> Answer:
-        """As verify sees it, but for the form of the answer and for the actions it wants."""
+        """As verify sees it, but for the form of the answer and for the actions it wants: JSON with its line breaks as such."""
         self._outputs = self._outputs or Chains(OutputChain, self._policy, self._key)
         chain = self._outputs.of(prompt or self._default_prompt)
         subject = given.subjects[0]
+        if looks_like_json(subject.text):
+            subject = replace(subject, text=unescaped(subject.text))
         result = chain.run(subject.text, system_text=self._system, asked=self._asked)
         seen = tuple(steps(chain.checks((), self._system, self._asked), subject))
         return Answer(given, result, (seen,), self._policy.stamp)

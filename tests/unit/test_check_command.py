@@ -53,6 +53,11 @@ def test_a_block_ends_with_status_1_and_its_reason() -> None:
     assert re.search(r"score [01][.\d]*; .*\brules 0\.\d+", result.stdout)
 
 
+def test_an_answer_in_json_is_read_as_verify_reads_it() -> None:
+    shown = run("check", "--direction", "output", given='{"text": "Paid with\\n4111 1111 1111 1111"}').stdout
+    assert "  | [[4111 1111 1111 1111]]" in shown
+
+
 def test_marks_stand_in_the_form_of_the_text_that_the_check_was_given() -> None:
     token = "ghp_" + "aB3dE5gH7j" * 4
     shown = run("check", given=f"a\u200bbc {token} anna@example.com").stdout
