@@ -65,7 +65,6 @@ def test_ordinary_talk_passes(check: Injection, text: str) -> None:
     "text",
     [
         "Please delete all messages older than 30 days from the shared mailbox.",
-        "Delete all orders that were placed before May.",
         "Ignore the last message, wrong chat!",
         "As an admin, how do I enable developer mode on my tablet?",
         "The new instructions: first unplug the device, then hold the button for ten seconds.",
