@@ -13,6 +13,7 @@ from itertools import islice
 from typing import ClassVar, Literal
 
 from streamguard.checks.answer.claims import RULES
+from streamguard.checks.answer.data import is_data
 from streamguard.checks.business_rules import BusinessRules, Disclaimer, Step
 from streamguard.checks.contract import PASS, Finding, Subject
 from streamguard.checks.text.emphasis import in_marked, unmarked
@@ -91,7 +92,7 @@ class Business:
         for required in self._required:
             if not required.is_missing(fold(unmarked(text))):
                 continue
-            if required.missing == "append" and not _is_data(text):
+            if required.missing == "append" and not is_data(text):
                 added.append(required.text)
                 wrong.append(("disclaimer_added", "transform", ()))
             else:
@@ -202,11 +203,6 @@ class _Required:
         if self._when is not None and next(self._when.whole(folded), None) is None:
             return False
         return not any(phrase in folded for phrase in self._enough)
-
-
-def _is_data(text: str) -> bool:
-    stripped = text.strip()
-    return bool(stripped) and stripped[0] in "{[" and stripped[-1] in "}]"
 
 
 def _spans(kind: str, text: str, plain: str, places: list[tuple[int, int]]) -> tuple[Span, ...]:

@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from streamguard.checks.answer.data import is_data
 from streamguard.checks.answer.debris import debris
 from streamguard.checks.answer.endings import cut_off
 from streamguard.checks.answer.language import Guess, language_of, plainly_in, same_language
@@ -115,8 +116,7 @@ class Coherence:
         text, rules = subject.text, self._rules
         if not text or text.isspace():
             return _finding([("empty", rules.empty, 1.0, None)], ())
-        stripped = text.strip()
-        data = stripped[0] in "{[" and stripped[-1] in "}]"
+        data = is_data(text)
         wrong: list[_Wrong] = []
         if self._finish_reason in ("length", "max_tokens", "content_filter"):
             wrong.append(("cut_off", rules.cut_off, 1.0, None))

@@ -1,7 +1,8 @@
 """Allow- and deny-lists of one prompt: what its operators never want to see, and what alone they want to see.
 
-Catches phrases in whatever spelling (`deny_words` are met with the folded text: case, accents, lookalikes and line ends make no
-difference) and patterns (`deny`, `allow`: re2's syntax, met with the text as it is passed on; begin with `(?i)` to ignore case).
+Catches phrases in whatever spelling (`deny_words` are met with the folded text: case, accents, lookalikes, emphasis and line
+ends make no difference) and patterns (`deny`, `allow`: re2's syntax, met with the text as it is passed on; begin with `(?i)` to
+ignore case).
 Misses everything else: lists know wording, not meaning.
 Costs 1 µs without lists; on 2 KB 4 µs a pattern, and 15 µs for all words together when nothing else has folded the text.
 """
@@ -13,6 +14,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from streamguard.checks.contract import PASS, Finding, Role, Rules, Subject
+from streamguard.checks.text.emphasis import unmarked
 from streamguard.checks.text.folding import fold
 from streamguard.checks.text.matching import BadPattern, Pattern, Words, operators_pattern
 from streamguard.events.reason import Reason
@@ -101,6 +103,7 @@ class Lists:
         ]
         if self._words is not None:
             # Folding loses places: the span stands for the whole text.
-            found = {self._phrases[phrase] for _, _, phrase in self._words.whole(fold(text))}
+            forms = {fold(text), fold(unmarked(text))}
+            found = {self._phrases[phrase] for form in forms for _, _, phrase in self._words.whole(form)}
             spans += (Span(kind=f"deny_words_{place}", start=0, end=len(text)) for place in sorted(found))
         return tuple(spans[:_LISTED])

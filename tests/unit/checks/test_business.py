@@ -237,3 +237,17 @@ def test_a_disclaimer_of_nothing_is_an_error(key: str) -> None:
     given = {"text": "This is no advice.", "when": ["law"], "instead": ["no advice"]}
     with pytest.raises(ValidationError):
         business(disclaimers=[{**given, key: "..." if key == "text" else [""]}])
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("[NAME_1], write to [EMAIL_1]", "disclaimer_added"),
+        ("[So it is.]", "disclaimer_added"),
+        ("[1] says that it is so, as does [2]", "disclaimer_added"),
+        ('{"text": "So it is."}', "missing_disclaimer"),
+        ("[1, 2]", "missing_disclaimer"),
+    ],
+)
+def test_only_to_json_nothing_is_appended(text: str, code: str) -> None:
+    assert inspect(text, business(disclaimers=[{"text": "This is no legal advice."}])).code == code

@@ -265,3 +265,9 @@ def test_what_is_nothing_but_debris_is_empty() -> None:
 def test_a_phrase_of_nothing_is_an_error() -> None:
     with pytest.raises(ValidationError):
         CoherenceRules(phrases=("fine", " "))
+
+
+def test_prose_between_placeholders_is_no_data() -> None:
+    text = "[NAME_1], " + "I will check that for you. " * 30 + "Write to [EMAIL_1]"
+    assert inspect(text).action == "block"
+    assert inspect('["' + "I will check that for you. " * 30 + '"]').action == "flag"

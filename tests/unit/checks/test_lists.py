@@ -25,7 +25,10 @@ def test_in_an_answer_it_is_unsafe() -> None:
     assert finding.reason is Reason.UNSAFE_OUTPUT
 
 
-@pytest.mark.parametrize("text", ["Project Bluebird", "PROJÉCT  bluebird!", "рroject\nbluebіrd", "𝐩𝐫𝐨𝐣𝐞𝐜𝐭 bluebird"])
+@pytest.mark.parametrize(
+    "text",
+    ["Project Bluebird", "PROJÉCT  bluebird!", "рroject\nbluebіrd", "**project** _bluebird_", "𝐩𝐫𝐨𝐣𝐞𝐜𝐭 bluebird"],
+)
 def test_denied_words_are_found_in_any_spelling(text: str) -> None:
     assert Lists(ListRules(deny_words=("project bluebird",))).inspect(Subject(text)).code == "denied"
 
