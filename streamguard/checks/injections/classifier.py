@@ -4,7 +4,7 @@ Two heads read the same features. `user` reads what is said to the model: a whol
 of one or two sentences, since an order may end a long innocent text. `foreign` reads documents and answers of tools window by
 window: what is buried there is one sentence of a page. A few numbers per head (the signals) become one probability.
 
-Costs 550 µs on 2 KB (p50), 45 to 100 ms on 256 KB, 5 ms to load.
+Costs 60 µs on two words, 390 on 2 KB (p50), 45 to 100 ms on 256 KB, 5 ms to load.
 """
 
 import math
@@ -142,10 +142,11 @@ def _whole(layer: Linear, places: Places, *, once: bool) -> float:
 def counted(places: Places, bits: int) -> tuple[Places, NDArray[np.int64]]:
     """Each of the places in a table of `bits` bits, in any order, and how often it occurs."""
     found = places >> (BITS - bits)
+    at = found.astype(np.intp)  # anything else is converted at each use
     # Each occurrence writes its number to its place; the last one stands for all. Nothing is sorted, nothing zeroed.
     last = np.empty(1 << bits, np.int32)
-    last[found] = np.arange(len(found), dtype=np.int32)
-    often = np.bincount(last[found], minlength=len(found))
+    last[at] = np.arange(len(found), dtype=np.int32)
+    often = np.bincount(last[at], minlength=len(found))
     standing = np.flatnonzero(often)
     return found[standing], often[standing]
 
