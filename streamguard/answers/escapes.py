@@ -10,6 +10,7 @@ import re
 from pydantic_core import to_json
 
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_STRING_OR_MASK = re.compile(rf"{_STRING.pattern}|\[(?!true\]|false\]|null\])[A-Za-z]+\]", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u00([01][0-9a-fA-F])|(.))", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _CHARACTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -29,13 +30,18 @@ def unescaped(json: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """The JSON of which `text` is the unescaped form."""
-    return _STRING.sub(lambda string: _CONTROL.sub(_escape, string.group()), text)
+    """The JSON of which `text` is the unescaped form. What a check wrote for a number (`[removed]`) becomes a string."""
+    return _STRING_OR_MASK.sub(_written, text)
 
 
 def _character(match: re.Match[str]) -> str:
     code, letter = match.groups()
     return chr(int(code, 16)) if code else _CHARACTERS.get(letter, match.group())
+
+
+def _written(match: re.Match[str]) -> str:
+    found = match.group()
+    return _CONTROL.sub(_escape, found) if found.startswith('"') else f'"{found}"'
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -53,3 +53,9 @@ def test_time_is_linear_whatever_is_open(unit: str) -> None:
     escaped(unescaped(text))
 
     assert process_time() - began < 1.0
+
+
+def test_a_masked_number_becomes_a_string() -> None:
+    assert escaped('{"a":[removed],"b":[true],"c":"[removed]","d":[[SECRET],1]}') == (
+        '{"a":"[removed]","b":[true],"c":"[removed]","d":["[SECRET]",1]}'
+    )

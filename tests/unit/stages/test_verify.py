@@ -127,6 +127,7 @@ async def test_masked_json_is_json_and_what_was_parsed() -> None:
     assert "1111" not in response.output
     assert orjson.loads(response.output) == response.parsed
     assert isinstance(response.parsed, dict)
+    assert response.parsed["card"] == "[removed]"
     assert response.parsed["category"] == 'Cards:\n[removed]\tand "more"\nat C:\\new\\table'
 
 
