@@ -59,6 +59,7 @@ def _quoted(piece: str) -> str:
     return quopri.decodestring(piece.encode()).decode("utf-8", "replace")
 
 
+# Quoted-printable's escapes are no numbers: "id=8915185729" stands in every line of a log, "page=41" in every link.
 _FAMILIES = (
     _Family("percent", re.compile("(?:%[0-9A-Fa-f]{2})+"), _percent, 24),
     _Family("entities", re.compile("(?:&#(?:[0-9]{2,7}|[xX][0-9A-Fa-f]{2,6});?)+"), html.unescape, 40, 5),
@@ -71,7 +72,12 @@ _FAMILIES = (
         40,
         4,
     ),
-    _Family("quoted_printable", re.compile(r"(?:=[0-9A-F]{2}|=\r?\n)+"), _quoted, 400),
+    _Family(
+        "quoted_printable",
+        re.compile(r"(?:=(?![0-9]{2}(?:[\s&\"'<>),;.]|\Z))[0-9A-F]{2}(?![0-9A-F])|=\r?\n)+"),
+        _quoted,
+        400,
+    ),
 )
 KINDS = tuple(family.kind for family in _FAMILIES)
 

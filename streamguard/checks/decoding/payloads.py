@@ -21,9 +21,11 @@ DEPTH = 2
 MOST = 16
 """Disguised passages of one text that are decoded."""
 _MOST_OTHERS = 64
-"""The same for those that are no disguise: ids, addresses."""
-LARGEST = 16_384
+"""As many that are no disguise (ids, addresses, what JSON escapes) are looked into one by one, the others all together."""
+LARGEST = 65_536
 """Characters of all decoded passages together."""
+_LARGEST_DISGUISED = 16_384
+"""Of those that are a disguise."""
 
 _Finder = Callable[[str], Iterator[Passage]]
 # A quick look at the whole text tells which finders are worth running: each with what stands in every passage of its kind.
@@ -78,6 +80,7 @@ def decoded(text: str) -> Decoded:
     try:
         for passage in _passages(text):
             search.take(Payload(passage.kind, passage.start, passage.end, passage.text, 1, passage.disguised))
+        search.look_into_the_rest()
     except TooMuch:
         search.complete = False
     return Decoded(tuple(sorted(search.found, key=lambda payload: (payload.start, payload.depth))), search.complete)
@@ -97,15 +100,15 @@ class _Search:
         self.found: list[Payload] = []
         self.complete = True
         self._disguised = 0
-        self._size = 0
+        self._size = self._size_disguised = 0
+        self._rest: list[Payload] = []
 
     def take(self, payload: Payload) -> None:
         """Keep a payload and what stands encoded in it. Raises `TooMuch` when a bound is reached."""
         left = LARGEST - self._size
-        count, most = (
-            (self._disguised, MOST) if payload.disguised else (len(self.found) - self._disguised, _MOST_OTHERS)
-        )
-        if left <= 0 or count >= most:
+        if payload.disguised:
+            left = min(left, _LARGEST_DISGUISED - self._size_disguised)
+        if left <= 0 or (payload.disguised and self._disguised >= MOST):
             raise TooMuch
         if len(payload.text) > left:
             self.complete = False
@@ -113,6 +116,18 @@ class _Search:
         self.found.append(payload)
         self._disguised += payload.disguised
         self._size += len(payload.text)
-        if payload.depth < DEPTH:
+        self._size_disguised += len(payload.text) * payload.disguised
+        if payload.depth == DEPTH:
+            return
+        if not payload.disguised and len(self.found) - self._disguised > _MOST_OTHERS:
+            self._rest.append(payload)
+        else:
             for inner in _passages(payload.text):
                 self.take(replace(payload, text=inner.text, depth=payload.depth + 1, disguised=inner.disguised))
+
+    def look_into_the_rest(self) -> None:
+        """What stands encoded in those that were not looked into one by one has their place together."""
+        if self._rest:
+            first, last = self._rest[0], self._rest[-1]
+            for inner in _passages("\n".join(payload.text for payload in self._rest)):
+                self.take(Payload(inner.kind, first.start, last.end, inner.text, DEPTH, inner.disguised))
