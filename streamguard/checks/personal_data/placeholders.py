@@ -78,7 +78,8 @@ def _replaced(text: str, words: Words, tokens: Mapping[str, str]) -> str:
     reached = 0
     for start, end, word in sorted(words.whole(text), key=lambda place: (place[0], -place[1])):
         # Of two values that overlap the first is taken whole: half a value could not be put back.
-        if start >= reached:
+        # And nobody is called [CARD_1]: a name stands outside of tokens.
+        if start >= reached and not (text[start - 1 : start] == "[" and TOKEN.match(text, start - 1)):
             pieces.append((start, end, tokens[word]))
             reached = end
     return spliced(text, pieces) if pieces else text

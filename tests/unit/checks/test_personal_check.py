@@ -3,7 +3,7 @@
 import pytest
 
 from streamguard.checks.contract import Subject
-from streamguard.checks.personal import RedactPersonal
+from streamguard.checks.personal import PersonalRules, RedactPersonal
 from streamguard.checks.personal_data.checksums import luhn
 from streamguard.checks.personal_data.detectors import MOST, personal_data
 from streamguard.checks.personal_data.placeholders import PlaceholderMap, put_back
@@ -162,6 +162,16 @@ def test_a_value_is_swept_where_it_was_not_recognised() -> None:
     texts = ["Is 5550143 taken?", "phone: 5550143", "x5550143y"]
     redacted = [check.inspect(Subject(text)).text or text for text in texts]
     assert found.sweep(redacted) == ("Is [PHONE_1] taken?", "phone: [PHONE_1]", "x5550143y")
+
+
+def test_a_person_called_as_a_kind_of_datum_spoils_no_token_of_that_kind() -> None:
+    text, found = "MY NAME IS MAC, hardware 00:1B:44:11:3A:B7", PlaceholderMap()
+    redacted = RedactPersonal(found, PersonalRules(names=True)).inspect(Subject(text)).text
+
+    (swept,) = found.sweep([redacted or ""])
+
+    assert swept == "MY NAME IS [NAME_1], hardware [MAC_1]"
+    assert put_back(swept, found.placeholders()) == text
 
 
 def test_more_data_than_a_text_holds_is_refused_without_it() -> None:
