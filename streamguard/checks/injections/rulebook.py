@@ -1,5 +1,6 @@
 """The precise layer of the injection check: expressions that hardly an innocent text contains."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,10 @@ from streamguard.checks.text.folding import fold
 from streamguard.checks.text.matching import PatternSet, Words
 
 _TOGETHER = 3
+# Emphasis of Markdown and HTML, which parts words for an expression and for nobody else.
+_EMPHASIS = re.compile(
+    r"[*`~]+|</?(?:b|i|u|s|a|em|strong|span|font|mark|small|big|code|sub|sup|tt|wbr)(?: [^<>]{0,200})?/?>"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class Rulebook:
 
     def read(self, text: str, *, foreign: bool) -> RuleReading:
         """What the three heaviest matches say together (noisy-or): more of them come with length, not with guilt."""
-        matched = sorted(self._matched(fold(text), foreign), reverse=True)
+        matched = sorted(self._matched(_EMPHASIS.sub("", fold(text)), foreign), reverse=True)
         innocent = 1.0
         for weight, _ in matched[:_TOGETHER]:
             innocent *= 1 - weight
