@@ -34,7 +34,7 @@ class Rulebook:
 
     def read(self, text: str, *, foreign: bool) -> RuleReading:
         """What the three heaviest matches say together (noisy-or): more of them come with length, not with guilt."""
-        matched = sorted(self._matched(_EMPHASIS.sub("", fold(text)), foreign), reverse=True)
+        matched = sorted(self._matched(_bare(fold(text)), foreign), reverse=True)
         innocent = 1.0
         for weight, _ in matched[:_TOGETHER]:
             innocent *= 1 - weight
@@ -48,3 +48,7 @@ class Rulebook:
         if not folded.isascii():
             entries = dict.fromkeys(self._phrases[phrase] for phrase in self._words.within(folded))
             yield from ((entry.weight, entry.kind) for entry in entries)
+
+
+def _bare(folded: str) -> str:
+    return _EMPHASIS.sub("", folded) if any(sign in folded for sign in "*`~<") else folded
