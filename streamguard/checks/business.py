@@ -78,6 +78,9 @@ class Business:
                     self._claims.setdefault(anchor, []).append(place)
         marked = {phrase for phrase in forbidden | competitors if unmarked(phrase) != phrase}
         plain = {*forbidden, *competitors, *self._claims} - marked
+        self.literals = None if self._patterns else frozenset(plain | marked)
+        """Nothing that is forbidden is found in an answer whose folded form holds none of these as a word. None: there are
+        patterns."""
         self._words = Words(plain) if plain else None
         self._marked = Words(marked) if marked else None
         self._required = tuple(map(_Required, rules.disclaimers))

@@ -83,6 +83,11 @@ class Lists:
         self._phrases = {fold(phrase): place for place, phrase in enumerate(rules.deny_words)}
         self._words = Words(self._phrases) if self._phrases else None
 
+    @property
+    def literals(self) -> frozenset[str] | None:
+        """Nothing of an answer is refused whose folded form holds none of these as a word. None: there are patterns."""
+        return None if self._deny else frozenset(self._phrases)
+
     def inspect(self, subject: Subject) -> Finding:
         if subject.role == "system":
             return PASS

@@ -62,6 +62,11 @@ class Moderation:
         self._rules = rules
         self._ignored = frozenset(map(fold, rules.ignore))
 
+    @property
+    def literals(self) -> frozenset[str]:
+        """Nothing is found in a text whose folded form holds none of these as a word."""
+        return _anchors().union(_terms())
+
     def inspect(self, subject: Subject) -> Finding:
         plain = unmarked(subject.text)
         folded = fold(plain)

@@ -30,6 +30,7 @@ from streamguard.checks.streaming.spotters import ROUNDS, LeakSpotter, PersonalS
 from streamguard.checks.streaming.tokens import Tokens
 from streamguard.checks.streaming.unicode import Normaliser
 from streamguard.checks.streaming.window import Stage, Window
+from streamguard.checks.text.matching import Words
 from streamguard.events.reason import Reason
 from streamguard.events.stages import Placeholder
 
@@ -136,12 +137,14 @@ class PhraseRules:
 
     def __init__(self, rules: OutputRules) -> None:
         business = _only_phrases(rules.business)
-        self._checks = Lists(rules.lists), Moderation(rules.moderation), Business(business)
-        self._phrases = phrases_of(rules.lists, rules.moderation, business)
+        self.checks = Lists(rules.lists), Moderation(rules.moderation), Business(business)
+        self.phrases = phrases_of(rules.lists, rules.moderation, business)
+        literals = [check.literals for check in self.checks]
+        self._literals = Words({word for words in literals for word in words or ()}) if None not in literals else None
         self._patterns = bool(rules.lists.deny or business.forbidden_patterns)
 
     def stage(self) -> Phrases:
-        return Phrases(self._checks, self._phrases, patterns=self._patterns)
+        return Phrases(self.checks, self.phrases, patterns=self._patterns, literals=self._literals)
 
 
 def _only_phrases(rules: BusinessRules) -> BusinessRules:

@@ -17,6 +17,7 @@ from streamguard.checks.moderating.scores import ModerationRules
 from streamguard.checks.moderating.terms import TERMS
 from streamguard.checks.text.emphasis import unmarked
 from streamguard.checks.text.folding import fold
+from streamguard.checks.text.matching import Words
 
 VIEW = 320
 """Characters before the last word that are judged with it."""
@@ -29,20 +30,33 @@ _STEP = 64
 _TRIM = VIEW + 160
 _WORD_END = re.compile(r"\S\s")
 _SENTENCE_END = re.compile(r"[.!?]\s")
+_AHEAD = 256
+"""Characters after a place that are looked at with it, so that a chunk of a few words is looked at once."""
+# Folded character by character: the folded form of a beginning, up to a gap, begins that of the whole.
+_SIMPLE = re.compile(r"[\x00-\x7f]*(?:[¡-§©«°»¿À-ÿ–—‘-„…€]+[\x00-\x7f]*)*")
+# Where a word begins, up to the next gap.
+_TOKEN = re.compile(r"(?<![^\W_])(?=(\S+)(\s?))")
 
 
 class Phrases:
     """The stage of all checks that refuse an answer for a phrase: `checks` are asked, `phrases` are what to hold.
 
-    `patterns`: the checks look for patterns of operators too.
+    `patterns`: the checks look for patterns of operators too. `literals`: where none of these stands as a word, in folded form,
+    no check finds anything; None when that cannot be told.
     """
 
     name = "phrases"
 
-    def __init__(self, checks: Sequence[Check], phrases: Iterable[str], *, patterns: bool) -> None:
+    def __init__(
+        self, checks: Sequence[Check], phrases: Iterable[str], *, patterns: bool, literals: Words | None = None
+    ) -> None:
         self.stopped = False
         self._checks = tuple(checks)
         self._phrases = sorted({folded for phrase in phrases if (folded := fold(phrase))})
+        self._first_words = frozenset(phrase.partition(" ")[0] for phrase in self._phrases)
+        self._literals = literals
+        self._looked = 0
+        self._quiet = False
         self._longest = max(map(len, self._phrases), default=0)
         self._held_back = HELD if patterns else 0
         self._text = ""
@@ -83,7 +97,7 @@ class Phrases:
         self._judged = place
         text = self._text[: place - self._start]
         # Whatever was judged before passed: so it is the last word, or what it completes.
-        if self._suspected is None and self._blocking(text):
+        if self._suspected is None and not self._is_quiet(place) and self._blocking(text):
             self._suspected = place
         if self._suspected is not None:
             if place < self._suspected + AFTER and not ended:
@@ -99,6 +113,21 @@ class Phrases:
         self._shown += len(out)
         self._trim(len(text))
         return out
+
+    def _is_quiet(self, place: int) -> bool:
+        """Whether the text up to `place` holds nothing that any check looks for, as is the rule."""
+        if self._literals is None or not self._text[place - self._start - 1 : place - self._start].isspace():
+            return False
+        if place > self._looked:
+            text = self._text[: place - self._start + _AHEAD]
+            self._looked = self._start + len(text)
+            plain = unmarked(text)
+            # Marks that a phrase holds itself are looked for as they stand.
+            forms = (fold(plain),) if plain == text else (fold(plain), fold(text))
+            self._quiet = _SIMPLE.fullmatch(text) is not None and not any(
+                next(self._literals.whole(form), None) for form in forms
+            )
+        return self._quiet
 
     def _blocking(self, text: str) -> tuple[str, Finding] | None:
         subject = Subject(text, "assistant", "output")
@@ -118,10 +147,11 @@ class Phrases:
             return len(text)
         tail = text[-2 * self._longest - _STEP :]
         folded = fold(unmarked(tail)) + (" " if tail[-1:].isspace() else "")
-        for place in range(max(0, len(folded) - self._longest - 1), len(folded)):
-            if place and folded[place - 1].isalnum():
+        for match in _TOKEN.finditer(folded, max(0, len(folded) - self._longest - 1)):
+            word, gap = match.groups()
+            if gap and word not in self._first_words:
                 continue
-            following = folded[place:]
+            following = folded[match.start() :]
             near = bisect_left(self._phrases, following)
             # A phrase that is complete may be the beginning of a longer one, so no distinction is made.
             if near < len(self._phrases) and (self._phrases[near] + " ").startswith(following):
@@ -139,6 +169,7 @@ class Phrases:
             if not self._blocking(self._text[begin:judged]):
                 self._text = self._text[begin:]
                 self._start += begin
+                self._looked = 0  # a word may begin with the text now
                 return
 
 
