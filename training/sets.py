@@ -48,6 +48,13 @@ PUBLIC = (
 )
 _OWN_USE: dict[str, Use] = {"documents": "document", "buried": "buried"}
 """By the first word of a file's name; all others are of users."""
+_ASKED = frozenset(
+    {
+        "agent", "automation", "business", "content", "entertainment", "explain", "knowledge", "programming", "research",
+        "sentiment", "translation", "tutoring",
+    }
+)  # fmt: skip
+"""Kinds of buried orders that are innocent in a user's mouth: tasks and questions as every assistant is given."""
 HELD_BACK = frozenset({"carriers"})
 """Files of the corpus that nothing is ever trained on: the benchmark's."""
 
@@ -76,6 +83,8 @@ def own(folder: Path = CORPUS) -> tuple[list[Text], list[Source]]:
         rows = [orjson.loads(line) for line in file.read_bytes().splitlines() if line.strip()]
         found = [Text(row["text"], int(row["label"]), f"own_{file.stem}", str(row["kind"]), use) for row in rows]
         texts += found
+        if use == "buried":
+            texts += [Text(text.text, 0, "own_asked", text.kind, "user") for text in found if text.kind in _ASKED]
         sources.append(_source(file, f"own_{file.stem}", "this repository", "Apache-2.0", found))
     return texts, sources
 
