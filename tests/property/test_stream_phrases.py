@@ -49,8 +49,11 @@ PARTS = (
     *("\n", "—", "…", "Über", "é", "e\u0301", "ﷺ", "İ", "ю", "kill", "the word", '"', "means", "x" * 70, "snake_case"),
     *("[EMAIL_1]", "plain words go on"),
 )
-TEXTS = st.lists(st.sampled_from(PARTS), max_size=30).map("".join)
-PIECES = st.lists(TEXTS | st.sampled_from(PARTS), max_size=8)
+GAPS = (" ", " ", " ", " ", "", "", "\n", ". ")
+TEXTS = st.lists(st.tuples(st.sampled_from(PARTS), st.sampled_from(GAPS)).map("".join), max_size=40).map("".join)
+PIECES = st.tuples(TEXTS, st.integers(1, 90)).map(
+    lambda cut: [cut[0][at : at + cut[1]] for at in range(0, len(cut[0]), cut[1])]
+)
 COMPILED = PhraseRules(RULES)
 
 
