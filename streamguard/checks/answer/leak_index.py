@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from streamguard.checks.text.folding import fold
-from streamguard.checks.text.wording import SHINGLE, hashed, shingles_of, word_places, words_of
+from streamguard.checks.text.wording import SHINGLE, hashed, last_places, shingles_of, word_places, words_of
 from streamguard.events.trail import Span
 
 RUN_WORDS = 8
 """Words in order, shared with the instructions, from which a passage counts as repeated."""
 _RUN = RUN_WORDS - SHINGLE + 1  # that many shingles in a row
 
+_FOREIGN = re.compile(r"[^\x00-\x7f]")
 _FENCE = re.compile(r"</?data-\w+")
 _SENTENCE_END = re.compile(r"(?<=[.!?:])\s+|\n+")
 # What is said to a model rather than told to a reader.
@@ -70,7 +71,8 @@ class LeakIndex:
         letters = _letters(text)
         if any(form in letters for form in self._forms):
             return True
-        if text.isascii():
+        # Quotes and dashes are no disguise.
+        if text.isascii() or not any(map(_plain, set(_FOREIGN.findall(text)))):
             return False
         plain = _letters(fold(text))
         return any(form in plain for form in self._forms)
@@ -132,11 +134,10 @@ class LeakIndex:
         words = words_of(text)
         if not words:
             return len(text)
-        places = list(word_places(text))
         end = len(words)
         # A last word that touches the end may become another word: it is kept back, and what leads to it judged without it.
         # One that is longer than all of theirs never will be one of them.
-        start, stop = places[-1]
+        start, stop = last_places(text, 1)[-1]
         growing = stop == len(text) and stop - start <= self._longest_word
         end -= growing
         first = end
@@ -150,7 +151,7 @@ class LeakIndex:
                 place -= 1
         if first == len(words):
             return len(text)
-        return places[first][0]
+        return last_places(text, len(words) - first)[first - len(words)][0]
 
     def _canaries(self, text: str) -> Iterator[tuple[int, int]]:
         if not self.has_canary(text):
@@ -168,8 +169,8 @@ class LeakIndex:
         longest = max(map(len, self._forms))
         # Only so many letters can belong to a form that is not complete; they may stand far apart.
         letters, places = _lettered(text, longest)
-        for start in range(len(letters)):
-            if letters[start:] in self._beginnings:
+        for start, letter in enumerate(letters):
+            if letter in self._beginnings and letters[start:] in self._beginnings:
                 return places[start]
         return len(text)
 
@@ -205,9 +206,17 @@ def _letters(text: str) -> str:
 
 
 def _lettered(text: str, last: int | None = None) -> tuple[str, list[int]]:
-    """The letters and digits of `text`, in plain lower case, and their places; only the `last` ones if that is given."""
+    """The letters and digits of `text`, in plain lower case, and their places; those before the `last` ones may lack."""
+    if text.isascii():
+        reach = len(text) if last is None else 2 * last
+        while True:
+            begin = max(0, len(text) - reach)
+            places = [place for place, letter in enumerate(text[begin:], begin) if letter.isalnum()]
+            if not begin or len(places) >= (last or 0):
+                return "".join([text[place] for place in places]).lower(), places
+            reach *= 4
     letters: list[str] = []
-    places: list[int] = []
+    places = []
     for place in range(len(text) - 1, -1, -1):
         for letter in reversed(_plain(text[place])):
             letters.append(letter)
