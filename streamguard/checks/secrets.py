@@ -130,11 +130,11 @@ def secrets_in(text: str) -> list[Secret]:
     return _apart(found)
 
 
-def open_from(text: str) -> int:
+def open_from(text: str, found: list[Secret] | None = None) -> int:
     """The first place from which a credential could still come to be, or grow, if more followed; the length of `text` if none.
 
     All credentials of any longer text that begin before it are those that `secrets_in(text)` finds there, and they end
-    before it too.
+    before it too. `found` is `secrets_in(text)`, where that is known.
     """
     length = len(text)
     # No credential but a private key holds a space or a character beyond ASCII. One that has not begun within `_REACH` of
@@ -148,7 +148,7 @@ def open_from(text: str) -> int:
         if begin < place and _block_open(text, begin):
             place = begin
             break
-    for secret in reversed(secrets_in(text)):
+    for secret in reversed(secrets_in(text) if found is None else found):
         if secret.start < place and (secret.end > place or secret.end == length):
             place = secret.start
     return place

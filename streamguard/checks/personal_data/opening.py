@@ -15,7 +15,8 @@ _BY_WORDS = max(addresses.LONGEST, names.LONGEST) + 64
 """A street address or a name that ends this far before the end is what it is, whatever follows; they are followed no closer."""
 
 # What data without gaps are made of: e-mail addresses, accounts, wallets, network addresses, ids.
-_LAST_WORD = re.compile(r"[^\s\u0530-\u200f\u2014-\U0010ffff]*\Z")
+# Of anything but white space and the characters from U+0530 to U+200F and from U+2014 on.
+_FIRST_BEYOND, _NEXT_WITHIN, _LAST_WITHIN = "\u0530", "\u2010", "\u2013"
 # Words that a datum can begin with before its first digit: "AB 12 34 56 C", "March 12, 1980".
 _LEADING = re.compile(rf"(?i)(?<![^\W\d_])(?:[a-z]{{1,2}}|{MONTHS})[ .,\u00a0-]{{1,2}}\Z")
 _DIGITS = re.compile(rf"[0-9](?:[{numbers.SEPARATORS}]{{0,3}}[0-9])*")
@@ -37,7 +38,7 @@ def open_start(text: str, longest: int, *, by_words: bool) -> int:
     """
     text = plain_digits(text)
     floor = max(0, len(text) - longest - numbers.LOOKAHEAD)
-    start = _last_word(text, floor)
+    start = _word_start(text, len(text), floor)
     start = min(start, _leading(text, start))
     start = min(start, _open_number(text, floor, start))
     account = open_account(text)
@@ -46,11 +47,6 @@ def open_start(text: str, longest: int, *, by_words: bool) -> int:
     if by_words:
         start = min(start, max(0, len(text) - _BY_WORDS))
     return max(start, floor)
-
-
-def _last_word(text: str, floor: int) -> int:
-    match = _LAST_WORD.search(text, floor)
-    return match.start() if match else len(text)
 
 
 def _leading(text: str, before: int) -> int:
@@ -73,6 +69,11 @@ def _open_number(text: str, floor: int, start: int) -> int:
 
 
 def _word_start(text: str, position: int, floor: int) -> int:
-    """Where the word, or what is written together, around `position` begins."""
-    match = _LAST_WORD.search(text, floor, position)
-    return match.start() if match else position
+    """Where the word, or what is written together, that ends or goes on at `position` begins."""
+    while position > floor:
+        character = text[position - 1]
+        within = character < _FIRST_BEYOND or _NEXT_WITHIN <= character <= _LAST_WITHIN
+        if not within or character.isspace():
+            break
+        position -= 1
+    return position

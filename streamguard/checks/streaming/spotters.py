@@ -1,5 +1,6 @@
 """What the windows of a stream filter look for: leaked instructions, credentials, personal data of others."""
 
+import re
 from dataclasses import replace
 
 from streamguard.checks.answer.leak_index import leak_index
@@ -106,12 +107,13 @@ class SecretSpotter:
         self._check = check
 
     def scan(self, text: str, *, ended: bool) -> Scan:
+        found = secrets_in(text)
         pieces = [
             Piece(one.start, one.end, one.kind, "secret", "transform", SECRET, one.score)
-            for one in secrets_in(text)
+            for one in found
             if self._check.is_foreign(one, text)
         ]
-        return Scan(pieces, len(text) if ended else open_from(text))
+        return Scan(pieces, len(text) if ended else open_from(text, found))
 
     def settled(self, text: str) -> None: ...
 
@@ -129,12 +131,14 @@ class PersonalSpotter:
         self._check = check
         self._again = again
         self._known: dict[tuple[str, str], bool] = {}
+        self._before: tuple[str, int, list[Datum]] = "", 0, []
+        """The text seen last, from where on it was open, and its data."""
 
     def scan(self, text: str, *, ended: bool) -> Scan:
         if self._again and REMOVED not in text:
             return Scan((), len(text))
         try:
-            data = personal_data(text)
+            data = self._data(text)
             place = len(text)
             # What is let go is looked at again, and must hold nothing open there either.
             for _ in range(0 if ended else ROUNDS):
@@ -143,6 +147,7 @@ class PersonalSpotter:
                     break
         except TooMuchFound:
             return Scan([Piece(0, 0, "personal", "too_much_personal", "block", reason=Reason.UNSAFE_OUTPUT)], len(text))
+        self._before = text, place, data
         action = self._action
         pieces = [
             Piece(
@@ -157,6 +162,13 @@ class PersonalSpotter:
 
     def settled(self, text: str) -> None: ...
 
+    def _data(self, text: str) -> list[Datum]:
+        """`personal_data`. Where what was open and what followed are mere words, the rest has been found already."""
+        before, place, data = self._before
+        if before and text.startswith(before) and _ONLY_WORDS.fullmatch(text, place):
+            return [datum for datum in data if datum.end <= place]
+        return personal_data(text)
+
     def _is_foreign(self, text: str, datum: Datum) -> bool:
         told = datum.kind, text[datum.start : datum.end]
         foreign = self._known.get(told)
@@ -165,6 +177,10 @@ class PersonalSpotter:
                 self._known.clear()  # a bound on what is remembered
             foreign = self._known[told] = bool(self._check.foreign(text, (datum,)))
         return foreign
+
+
+# No datum fits in: all have a digit, a sign of e-mail addresses, colons or dashes, or are longer than any of these words.
+_ONLY_WORDS = re.compile(r"(?:[A-Za-z]{1,19}(?![A-Za-z])|[ \n,.!?;'\"])*")
 
 
 def _open_from(text: str, data: list[Datum]) -> int:
