@@ -1,4 +1,4 @@
-"""What is installed from a wheel is whole: topics, schemas, prompts, policies, the classifier, migrations and examples come along."""
+"""What is installed from a wheel is whole: topics, schemas, prompts, policies, models, migrations and examples come along."""
 
 import subprocess
 import sys
