@@ -7,7 +7,7 @@ Catches the usual forms in English and German, the best known ones in a dozen la
 the prompt; in documents, sentences that ask something of whoever reads them for the user.
 Misses: new ideas in plain words, half of what is no order in form (a question, an innocent remark meant for the model), most of
 what is written in other languages. What it lets through is met by the fences around foreign text and by the checks of the answer.
-Costs 650 µs on 2 KB; linear.
+Costs 85 µs on two words, 200 on 200 B, 530 on 2 KB; linear.
 """
 
 import math

@@ -9,7 +9,7 @@ Catches what the chain's checks of passages catch. Misses what can only be measu
 disclaimers, verdicts that only flag): that, and the last word, is the chain's, which runs at the end. A check that fails ends the
 stream.
 
-Costs some 120 µs a word, in chunks of a few words; 10 characters are held on average, 48 at most in 99 of 100 cases
+Costs 50 to 100 µs a word, in chunks of a few words; 10 characters are held on average, 48 at most in 99 of 100 cases
 (`python -m benchmarks.stream_filter`).
 """
 
