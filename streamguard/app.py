@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from streamguard.analytics.prices import GenaiPrices
 from streamguard.answers.provenance import Signer
 from streamguard.cache.exact import ExactCache
-from streamguard.checks.chain import Chains, InputChain, OutputChain
+from streamguard.checks.chain import Chains, InputChain, OutputChain, content_key
 from streamguard.checks.contract import Direction
 from streamguard.checks.policy import InvalidPolicy
 from streamguard.checks.policy import load as load_policy
@@ -188,7 +188,7 @@ class _Builder:
         self._key = config.policy.key.get_secret_value().encode()
         signer = Signer(config.policy.key_id, hmac.digest(self._key, b"streamguard/provenance", "sha256"))
         self._policy = load_policy(config.policy.file)
-        self._hash_key = hmac.digest(self._key, b"streamguard/content-hash", "sha256")
+        self._hash_key = content_key(self._key)
         self._ending = Ending(signer, self._policy.stamp, clock)
 
     def admit(self) -> _Built:

@@ -49,6 +49,9 @@ _Wrong = tuple[str, Step | Literal["transform"], tuple[Span, ...]]
 """Code, step and places of a rule that is broken."""
 
 
+_DEFAULT = BusinessRules()
+
+
 class Business:
     """Applies one prompt's rules. Holds compiled words: build one for a prompt and use it for all its answers."""
 
@@ -63,7 +66,7 @@ class Business:
         "length": "The answer is shorter or longer than `business` allows, in characters, words or sentences.",
     }
 
-    def __init__(self, rules: BusinessRules = BusinessRules()) -> None:  # noqa: B008  # frozen
+    def __init__(self, rules: BusinessRules = _DEFAULT) -> None:
         self._rules = rules
         self._patterns = tuple(map(operators_pattern, rules.forbidden_patterns))
         forbidden, competitors = frozenset(map(fold, rules.forbidden)), frozenset(map(fold, rules.competitors))

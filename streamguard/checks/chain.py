@@ -284,3 +284,8 @@ class _Story:
 
 def _keyed(key: bytes, text: str) -> str:
     return hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
+
+
+def content_key(secret: bytes) -> bytes:
+    """The key of content hashes, derived from the configuration's secret: equal wherever the same text is checked."""
+    return hmac.digest(secret, b"streamguard/content-hash", "sha256")

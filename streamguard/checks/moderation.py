@@ -45,6 +45,9 @@ _SPOKEN_OF = re.compile(
 """The same, after the phrase."""
 
 
+_DEFAULT = ModerationRules()
+
+
 class Moderation:
     """Scores a text by category; what that leads to the rules say, for asking and for answering apart."""
 
@@ -58,7 +61,7 @@ class Moderation:
         "coarse": "Coarse language, aimed at nobody. Flagged.",
     }
 
-    def __init__(self, rules: ModerationRules = ModerationRules()) -> None:  # noqa: B008  # frozen
+    def __init__(self, rules: ModerationRules = _DEFAULT) -> None:
         self._rules = rules
         self._ignored = frozenset(map(fold, rules.ignore))
 

@@ -256,6 +256,9 @@ class UnicodeRules(Rules):
     """A text that normalises to more than as many times its length is refused."""
 
 
+_DEFAULT = UnicodeRules()
+
+
 class UnicodeTricks:
     """Normalises the text; each trick found is named by a span, the verdict's code is the first one's kind."""
 
@@ -275,7 +278,7 @@ class UnicodeTricks:
         "tricky": "The tricks together reach a threshold of the policy. Look who sends them.",
     }
 
-    def __init__(self, rules: UnicodeRules = UnicodeRules()) -> None:  # noqa: B008  # frozen
+    def __init__(self, rules: UnicodeRules = _DEFAULT) -> None:
         self._rules = rules
 
     def inspect(self, subject: Subject) -> Finding:

@@ -1,6 +1,5 @@
 """`streamguard check`: what guard or verify would say about a text, and where."""
 
-import hmac
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -14,7 +13,7 @@ from rich.console import Console
 from streamguard import config
 from streamguard.answers.escapes import looks_like_json, unescaped
 from streamguard.checks import policy as policies
-from streamguard.checks.chain import Chains, InputChain, OutputChain, steps
+from streamguard.checks.chain import Chains, InputChain, OutputChain, content_key, steps
 from streamguard.checks.contract import Direction, Role
 from streamguard.checks.personal_data.placeholders import PlaceholderMap
 from streamguard.checks.policy import Policy
@@ -122,7 +121,7 @@ class _Checker:
 
     def __init__(self, loaded: Config, policy: Policy, system: str, asked: str) -> None:
         # As a worker derives it, so that these verdicts' hashes are found in the store.
-        key = hmac.digest(loaded.policy.key.get_secret_value().encode(), b"streamguard/content-hash", "sha256")
+        key = content_key(loaded.policy.key.get_secret_value().encode())
         self._policy = policy
         self._default_prompt = loaded.policy.default_prompt
         self._key = key

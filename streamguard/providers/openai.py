@@ -11,10 +11,10 @@ import orjson
 
 from streamguard.clock import Clock, SystemClock
 from streamguard.config import OpenAIProvider as OpenAISettings
-from streamguard.errors import ConfigError
 from streamguard.events.request import ResponseFormat
 from streamguard.events.usage import Usage
 from streamguard.providers.contract import ChatAnswer, ChatRequest
+from streamguard.providers.endpoint import call_headers, endpoint
 from streamguard.providers.errors import (
     CallFailed,
     CallTimeout,
@@ -57,20 +57,11 @@ class OpenAIProvider:
         self.name = settings.name
         self._clock = clock or SystemClock()
         self._max_body_bytes = max_body_bytes
-        self._url = _url_of(settings)
+        self._url = endpoint(
+            "providers", settings.name, settings.base_url, "/chat/completions", "https://api.openai.com/v1"
+        )
         self._tokens_field = "max_completion_tokens" if settings.name in _NEW_NAMES else "max_tokens"
-        self._headers: dict[str, str] = {
-            "host": self._url.netloc.decode("ascii"),
-            "content-type": "application/json",
-            "accept": "application/json",
-            # answers are short; what compression saves on the wire it costs in CPU
-            "accept-encoding": "identity",
-            "user-agent": "streamguard",
-        }
-        if key := settings.api_key.get_secret_value():
-            if not (key.isascii() and key.isprintable()):
-                raise ConfigError(f"providers: the api_key of {settings.name!r} must be printable ASCII")
-            self._headers["authorization"] = f"Bearer {key}"
+        self._headers = call_headers("providers", settings.name, self._url, settings.api_key.get_secret_value())
         self._transport = transport or AiohttpTransport(
             max_connections=settings.max_connections, connect_timeout=settings.connect_timeout
         )
@@ -129,22 +120,6 @@ async def read_body(response: httpx.Response, most: int) -> bytes:
         elif size > _ERROR_BODY_BYTES:
             break
     return b"".join(chunks)
-
-
-def usable_url(address: str) -> httpx.URL | None:
-    """`address` where it is one of HTTP."""
-    try:
-        url = httpx.URL(address)
-    except httpx.InvalidURL:
-        return None
-    return url if url.scheme in ("http", "https") and url.host and (url.port or 0) <= 65_535 else None
-
-
-def _url_of(settings: OpenAISettings) -> httpx.URL:
-    url = usable_url(settings.base_url.rstrip("/") + "/chat/completions")
-    if url is None:
-        raise ConfigError(f"providers: the base_url of {settings.name!r} must look like https://api.openai.com/v1")
-    return url
 
 
 def error_of_exception(error: httpx.HTTPError) -> CallFailed:

@@ -18,11 +18,11 @@ from streamguard.config import (
     RemoteCheckSettings,
     VerdictEndpoint,
 )
-from streamguard.errors import ConfigError
 from streamguard.providers.breaker import Breaker
 from streamguard.providers.chat_scores import JudgeForm
 from streamguard.providers.chat_verdict import VerdictForm
 from streamguard.providers.classification import ClassificationForm
+from streamguard.providers.endpoint import call_headers, endpoint
 from streamguard.providers.errors import (
     CallFailed,
     CallTimeout,
@@ -34,7 +34,7 @@ from streamguard.providers.errors import (
     TooLong,
 )
 from streamguard.providers.moderation import ModerationForm
-from streamguard.providers.openai import error_of_exception, error_of_status, read_body, usable_url
+from streamguard.providers.openai import error_of_exception, error_of_status, read_body
 from streamguard.providers.remote_form import Form, Scores
 from streamguard.providers.transport import AiohttpTransport
 
@@ -72,8 +72,10 @@ class HttpRemoteModel:
         self._settings = settings
         self._form = form_of(settings)
         self._clock = clock or SystemClock()
-        self._url = _url_of(settings, self._form.path)
-        self._headers = _headers(settings, self._url)
+        self._url = endpoint(
+            "remote_checks", settings.name, settings.base_url, self._form.path, "https://models.example/v1"
+        )
+        self._headers = call_headers("remote_checks", settings.name, self._url, settings.api_key.get_secret_value())
         self._transport = transport or AiohttpTransport(
             max_connections=settings.max_connections, connect_timeout=settings.connect_timeout
         )
@@ -192,25 +194,3 @@ def _first(failed: BaseExceptionGroup[CallFailed]) -> CallFailed:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _url_of(settings: RemoteCheckSettings, path: str) -> httpx.URL:
-    url = usable_url(settings.base_url.rstrip("/") + path if path else settings.base_url)
-    if url is None:
-        raise ConfigError(f"remote_checks: the base_url of {settings.name!r} must look like https://models.example/v1")
-    return url
-
-
-def _headers(settings: RemoteCheckSettings, url: httpx.URL) -> dict[str, str]:
-    headers = {
-        "host": url.netloc.decode("ascii"),
-        "content-type": "application/json",
-        "accept": "application/json",
-        "accept-encoding": "identity",
-        "user-agent": "streamguard",
-    }
-    if key := settings.api_key.get_secret_value():
-        if not (key.isascii() and key.isprintable()):
-            raise ConfigError(f"remote_checks: the api_key of {settings.name!r} must be printable ASCII")
-        headers["authorization"] = f"Bearer {key}"
-    return headers

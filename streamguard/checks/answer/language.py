@@ -15,10 +15,13 @@ _SAMPLE = 160
 _ASIDE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+|\S+@\S+|\[[A-Z]+_\d+\]|<[^<>\n]{0,200}>", re.DOTALL)
 _LETTERS = 0.65
 _COMMON: dict[str, frozenset[str]] = {
-    "en": frozenset("the and you your with this that have are for not it of to we was can will been has".split()),  # noqa: SIM905
-    "de": frozenset("der die das und ist nicht mit sie ihre ihr ein eine für wir den dem auf ich haben wird".split()),  # noqa: SIM905
-    "fr": frozenset("le les des et est vous votre nous pour une dans pas que avec sur je du au qui".split()),  # noqa: SIM905
-    "es": frozenset("el los las y es usted su para una en que con por del se no está la de".split()),  # noqa: SIM905
+    language: frozenset(words.split())
+    for language, words in (
+        ("en", "the and you your with this that have are for not it of to we was can will been has"),
+        ("de", "der die das und ist nicht mit sie ihre ihr ein eine für wir den dem auf ich haben wird"),
+        ("fr", "le les des et est vous votre nous pour une dans pas que avec sur je du au qui"),
+        ("es", "el los las y es usted su para una en que con por del se no está la de"),
+    )
 }
 """Words that no text of some length in the language does without."""
 _ENOUGH = 4
