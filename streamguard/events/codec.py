@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from streamguard.errors import InvalidRecord
 from streamguard.events.base import Record
 from streamguard.events.booked import JournalEntry, Payload, Settlement, Telemetry
+from streamguard.events.chunk import Chunk
+from streamguard.events.fleet import BreakerChange, Cancellation
 from streamguard.events.letters import LetterDecision
 from streamguard.events.outcome import Outcome, Response
 from streamguard.events.request import Request
@@ -37,6 +39,9 @@ RECORDS: dict[str, type[Record]] = {
         Payload,
         CacheEntry,
         LetterDecision,
+        Chunk,
+        BreakerChange,
+        Cancellation,
     )
 }
 """The records that travel on their own, by class name."""

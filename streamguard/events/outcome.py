@@ -6,7 +6,7 @@ from pydantic import Field, JsonValue
 
 from streamguard.events.base import Micros, Record
 from streamguard.events.reason import ReasonCode
-from streamguard.events.request import Message, RequestHead
+from streamguard.events.request import Message, RequestHead, ToolCall
 from streamguard.events.stages import AnswerSource, CacheUse, Degraded, PromptUsed, Reservation
 from streamguard.events.trail import TrailEntry, Verdict
 from streamguard.events.usage import Call, Usage
@@ -65,6 +65,8 @@ class Response(Ended):
     run: int = 1
     revision: int = 1
     output: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Tools that the model wants called: the service calls them and asks again, with their results as messages."""
 
 
 class Outcome(Ended):
@@ -80,6 +82,7 @@ class Outcome(Ended):
     prompt: PromptUsed | None = None
     messages: tuple[Message, ...] = ()
     output: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
     source: AnswerSource = "none"
     finish_reason: str | None = None
     trail: tuple[TrailEntry, ...] = ()

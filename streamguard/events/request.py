@@ -11,19 +11,54 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[
 TenantId = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 """A tenant's identifier; without `/`, which parts tenant and conversation in keys."""
 
+FunctionName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
+"""The name of a tool's function, as providers take it."""
+
 Lane = Literal["interactive", "batch"]
 CacheMode = Literal["off", "exact", "semantic"]
 
 
+class FunctionCall(Record):
+    """The inner part of a tool call: which function, and its arguments as JSON text."""
+
+    name: FunctionName
+    arguments: str
+
+
+class ToolCall(Record):
+    """A tool that the model wants called, as OpenAI's API writes it."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    type: Literal["function"] = "function"
+    function: FunctionCall
+
+
 class Message(Record):
-    """One message of a chat, named as OpenAI's API names it. `content` may be given as text parts; they are joined."""
+    """One message of a chat, named as OpenAI's API names it. `content` may be given as text parts; they are joined.
+
+    `tool_calls` belong to messages of the assistant, `tool_call_id` to those of a tool: the call that it answers.
+    """
 
     role: Literal["system", "user", "assistant", "tool"]
-    content: str
+    content: str = ""
+    tool_calls: tuple[ToolCall, ...] | None = None
+    tool_call_id: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+
+    @model_validator(mode="after")
+    def _tools_where_they_belong(self) -> Self:
+        if "content" not in self.model_fields_set and not self.tool_calls:
+            raise ValueError("content is needed")
+        if self.tool_calls and self.role != "assistant":
+            raise ValueError("tool_calls belong to messages of the assistant")
+        if self.tool_call_id and self.role != "tool":
+            raise ValueError("tool_call_id belongs to messages of a tool")
+        return self
 
     @field_validator("content", mode="before")
     @classmethod
     def _join_parts(cls, value: Any) -> Any:
+        if value is None:  # as OpenAI writes a message that only calls tools
+            return ""
         if isinstance(value, list):
             parts: list[Any] = value
             if all(isinstance(part, dict) and part.get("type") == "text" for part in parts):
@@ -69,6 +104,36 @@ class ResponseFormat(Record):
         if (self.type == "json_schema") != (self.json_schema is not None):
             raise ValueError("json_schema belongs to type json_schema, and only there")
         return self
+
+
+class FunctionTool(Record):
+    """The inner part of a tool: what it is called, what it does, and the JSON Schema of its arguments."""
+
+    name: FunctionName
+    description: Annotated[str, StringConstraints(max_length=4096)] | None = None
+    parameters: dict[str, JsonValue] = Field(default_factory=lambda: {"type": "object", "properties": {}})
+    strict: bool | None = None
+
+
+class Tool(Record):
+    """A tool that the model may want called, as OpenAI's API writes it. The service calls it, and asks again with the result."""
+
+    type: Literal["function"] = "function"
+    function: FunctionTool
+
+
+class NamedFunction(Record):
+    name: FunctionName
+
+
+class NamedTool(Record):
+    """The one tool that must be called."""
+
+    type: Literal["function"] = "function"
+    function: NamedFunction
+
+
+ToolChoice = Literal["auto", "none", "required"] | NamedTool
 
 
 class Consent(Record):
@@ -123,11 +188,20 @@ class Request(RequestHead):
     messages: tuple[Message, ...] | None = Field(default=None, min_length=1)
     prompt: PromptRef | None = None
     context: tuple[Document, ...] = ()
+    tools: tuple[Tool, ...] = Field(default=(), max_length=128)
+    tool_choice: ToolChoice | None = None
 
     @model_validator(mode="after")
     def _one_way_to_ask(self) -> Self:
         if (self.messages is None) == (self.prompt is None):
             raise ValueError("exactly one of messages and prompt is needed")
+        names = {tool.function.name for tool in self.tools}
+        if len(names) != len(self.tools):
+            raise ValueError("two tools have one name")
+        if self.tool_choice is not None and not self.tools:
+            raise ValueError("tool_choice needs tools")
+        if isinstance(self.tool_choice, NamedTool) and self.tool_choice.function.name not in names:
+            raise ValueError("tool_choice names none of the tools")
         return self
 
     def head(self) -> RequestHead:

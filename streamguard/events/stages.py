@@ -6,7 +6,7 @@ from pydantic import Field, JsonValue
 
 from streamguard.events.base import OPEN, Micros, Record, unknown
 from streamguard.events.reason import ReasonCode
-from streamguard.events.request import Message, Request, RequestHead, ResponseFormat
+from streamguard.events.request import Message, Request, RequestHead, ResponseFormat, Tool, ToolCall, ToolChoice
 from streamguard.events.trail import TrailEntry, Verdict
 from streamguard.events.usage import Call, Usage
 
@@ -82,7 +82,7 @@ class PromptUsed(Record):
 class Ask(Record):
     """What to ask of a model: messages after redaction and fencing, the form wanted, and where to ask.
 
-    `route` names a list of candidates of the configuration; `canary` stands in the system message and must never come
+    `route` names a list of candidates of the configuration, or is `auto`; `canary` stands in the system message and must never come
     back; `static_text` is the last thing to fall back on.
     """
 
@@ -91,6 +91,8 @@ class Ask(Record):
     temperature: float | None = None
     max_output_tokens: int
     response_format: ResponseFormat | None = None
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
     canary: str | None = None
     static_text: str | None = None
 
@@ -143,10 +145,26 @@ Degraded = Annotated[Literal["fallback", "stale_cache", "static"], OPEN]
 AnswerSource = Annotated[Literal["model", "cache", "stale_cache", "static", "none"], OPEN]
 
 
+class Shown(Record):
+    """What readers of `response-chunks` have seen of a request while it was answered.
+
+    `stream` is the highest stream that was opened for it; `whole`: that one holds all of the output, and was ended with `final`.
+    """
+
+    stream: int = Field(ge=0)
+    whole: bool = False
+
+
 class Completion(Guarded):
-    """Topic `completions`: an answer as it came from a model, the cache or the static text; or why there is none."""
+    """Topic `completions`: an answer as it came from a model, the cache or the static text; or why there is none.
+
+    An answer that only calls tools has an empty `output`.
+    """
 
     output: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    shown: Shown | None = None
+    """None when nothing of it was streamed."""
     source: AnswerSource
     failure: ReasonCode | None = None
     degraded: Degraded | None = None

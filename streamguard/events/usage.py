@@ -8,11 +8,15 @@ from streamguard.events.base import OPEN, Micros, Record
 
 
 class Usage(Record):
-    """Tokens of one or more calls. `input_tokens` includes those read from the provider's cache."""
+    """Tokens of one or more calls.
+
+    `input_tokens` includes those read from the provider's cache and those written to it, `output_tokens` includes reasoning.
+    """
 
     input_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
     cache_read_tokens: int = Field(default=0, ge=0)
+    cache_write_tokens: int = Field(default=0, ge=0)
     reasoning_tokens: int = Field(default=0, ge=0)
 
     def __add__(self, other: "Usage") -> "Usage":
@@ -20,12 +24,17 @@ class Usage(Record):
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
             cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
         )
 
 
+Rung = Literal["primary", "same_model", "cheaper_tier", "other_vendor", "local"]
+"""Where a candidate stands in the pyramid, by what it is to the preferred one; see `streamguard.providers.routing`."""
+
+
 class Call(Record):
-    """One HTTP call to a model, or one that was not made because a breaker was open (`skipped`).
+    """One HTTP call to a model, or one that was not made (`skipped`); `error` says why.
 
     `cost_nusd` is None where it is unknown (no price, no usage, or cut off, so that nobody here can tell whether it was
     charged), 0 where nothing was charged. `call_id` is also the call's `x-request-id`. `kind` tells why it was made: `first`,
@@ -49,6 +58,14 @@ class Call(Record):
     finish_reason: str | None = None
     tripped: bool = False
     """This call's failure opened the breaker of its provider and model."""
+    rung: Annotated[Rung, OPEN] | None = None
+    estimated: bool = False
+    """`usage`, and the cost with it, was counted here: the provider reported none, or the call broke before it could."""
+    streamed: bool = False
+    first_token_us: Micros | None = None
+    """Of a stream: from the request to the first piece of the answer."""
+    between_tokens_us: Micros | None = None
+    """Of a stream: from one piece to the next, on average."""
 
 
 def total_cost(calls: tuple[Call, ...]) -> int | None:

@@ -2,6 +2,8 @@
 
 ProviderError (streamguard.errors)
 ├── CallTimeout         `timeout`             no whole answer in time                     retriable  charge unknown
+│   ├── FirstTokenLate  `first_token_late`    a stream whose first piece did not come      retriable  charge unknown
+│   └── StreamStalled   `stream_stalled`      a stream that stopped coming                 retriable  charge unknown
 ├── ConnectFailed       `connect`             no connection; nothing was sent             retriable  nothing charged
 ├── Disconnected        `disconnected`        the connection broke after the request went retriable  charge unknown
 ├── RateLimited         `rate_limited`        429; `retry_after` where the server said    retriable  nothing charged
@@ -11,6 +13,8 @@ ProviderError (streamguard.errors)
 ├── InvalidResponse     `invalid_response`    200, but no chat completion                 retriable  charge unknown
 ├── ResponseTooLarge    `response_too_large`  more bytes than we take                     not        charge unknown
 ├── EmptyAnswer         `empty_answer`        a completion without text                   retriable  charged by `usage`
+├── StreamBroken        `stream_broken`       a stream that ended before its end, or      retriable  charge unknown
+│                                             said that something went wrong
 ├── Paused              `paused`              not asked: it failed too often just now     not        nothing charged
 └── TooLong             `too_long`            not asked: more text than is shown to it    not        nothing charged
 
@@ -21,6 +25,7 @@ from typing import ClassVar, Literal
 
 from streamguard.errors import ProviderError
 from streamguard.events.usage import Usage
+from streamguard.providers.contract import RateLimit
 
 Charge = Literal["none", "unknown", "usage"]
 """What a failed call costs: surely nothing, perhaps something, or what its usage says."""
@@ -52,6 +57,26 @@ class CallTimeout(CallFailed):
     charge = "unknown"
 
 
+class FirstTokenLate(CallTimeout):
+    """The first piece of a stream did not come within the time for it."""
+
+    code_ = "first_token_late"
+
+
+class StreamStalled(CallTimeout):
+    """The next piece of a stream did not come within the time for it."""
+
+    code_ = "stream_stalled"
+
+
+class StreamBroken(CallFailed):
+    """A stream ended without its end, brought an error instead of the next piece, or cannot be read any further."""
+
+    code_ = "stream_broken"
+    retriable_ = True
+    charge = "unknown"
+
+
 class ConnectFailed(CallFailed):
     """No connection could be made, or none was free in time: nothing was sent."""
 
@@ -68,10 +93,20 @@ class Disconnected(CallFailed):
 
 
 class RateLimited(CallFailed):
-    """429: too many requests or tokens; `retry_after` in seconds where the server said."""
+    """429: too many requests or tokens; `retry_after` in seconds where the server said, `rate` what its headers tell.
+
+    It says that we ask too much, not that the provider is ill: no breaker counts it.
+    """
 
     code_ = "rate_limited"
     retriable_ = True
+    blames_provider = False
+
+    def __init__(
+        self, *, status: int | None = None, retry_after: float | None = None, rate: RateLimit | None = None
+    ) -> None:
+        super().__init__(status=status, retry_after=retry_after)
+        self.rate = rate
 
 
 class ServerFailed(CallFailed):

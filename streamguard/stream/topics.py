@@ -24,7 +24,7 @@ class Topic(BaseModel):
 
     name: str
     description: str
-    key: Literal["tenant", "conversation", "fingerprint", "as received", "letter"]
+    key: Literal["tenant", "conversation", "fingerprint", "as received", "letter", "model", "request"]
     record: str | None = None
     partitions: int
     cleanup: tuple[Literal["delete", "compact"], ...]

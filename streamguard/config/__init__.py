@@ -12,10 +12,67 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from streamguard.config.base import Keyed, Section
+from streamguard.config.models import (
+    AUTO,
+    AnthropicProvider,
+    BatchLane,
+    Breaker,
+    Candidate,
+    Concurrency,
+    Feature,
+    HttpProvider,
+    Invoke,
+    OpenAIProvider,
+    ProviderSettings,
+    RetryBudget,
+    Routing,
+    StaticProvider,
+    TokenPrice,
+)
 from streamguard.errors import ConfigError
+
+__all__ = [
+    "AUTO",
+    "CONFIG_FILE",
+    "ENV_PREFIX",
+    "AnthropicProvider",
+    "BatchLane",
+    "Breaker",
+    "Cache",
+    "Candidate",
+    "ClassificationEndpoint",
+    "ClickHouse",
+    "Concurrency",
+    "Config",
+    "Feature",
+    "HttpProvider",
+    "Invoke",
+    "JudgeEndpoint",
+    "Kafka",
+    "Keyed",
+    "Limits",
+    "ModerationEndpoint",
+    "OpenAIProvider",
+    "Policy",
+    "Privacy",
+    "ProviderSettings",
+    "RemoteCheckSettings",
+    "RemoteEndpoint",
+    "RetryBudget",
+    "Routing",
+    "Section",
+    "StaticProvider",
+    "TokenPrice",
+    "VerdictEndpoint",
+    "Worker",
+    "load",
+    "parse",
+    "plain_environment",
+]
 
 ENV_PREFIX = "STREAMGUARD_"
 CONFIG_FILE = "STREAMGUARD_CONFIG"
@@ -24,10 +81,6 @@ CONFIG_FILE = "STREAMGUARD_CONFIG"
 
 def _host_name() -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:100] or "worker"
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class Kafka(Section):
@@ -77,57 +130,6 @@ class ClickHouse(Section):
     """For each answer of a store, in seconds. One that hangs longer counts as down: what it was sent is sent again."""
 
 
-class OpenAIProvider(Section):
-    """A server that speaks OpenAI's chat completions."""
-
-    kind: Literal["openai"] = "openai"
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
-    """OpenTelemetry's provider name: `openai`, `anthropic`, `azure.ai.openai` …; prices are looked up under it."""
-    base_url: str
-    api_key: SecretStr = SecretStr("")
-    max_connections: int = Field(default=200, ge=1)
-    connect_timeout: float = Field(default=2.0, gt=0)
-
-
-class Candidate(Section):
-    """A model that may answer: `provider` names one of `[[providers]]`."""
-
-    provider: str
-    model: str
-    timeout: float = Field(default=10.0, gt=0)
-
-
-class Breaker(Section):
-    """When to stop calling a model that fails, and when to try again."""
-
-    failures: int = Field(default=5, ge=1)
-    """Failures in a row that open it."""
-    failure_rate: float = Field(default=0.5, gt=0, le=1)
-    """Or this share of failures among the calls of `window` seconds, when there were `minimum_calls`."""
-    window: float = Field(default=10.0, gt=0)
-    minimum_calls: int = Field(default=20, ge=1)
-    open_seconds: float = Field(default=5.0, gt=0)
-    probes: int = Field(default=2, ge=1)
-    """Successes in a row, while half-open, that close it."""
-
-
-class Invoke(Section):
-    """How models are asked. Times in seconds."""
-
-    timeout: float = Field(default=30.0, gt=0)
-    """For everything: calls, waits, fallbacks and asking again."""
-    fallback_timeout: float = Field(default=5.0, gt=0)
-    """For each call after the first candidate failed."""
-    retries: int = Field(default=3, ge=0)
-    """At most, over all candidates together, on errors that may pass."""
-    backoff: float = Field(default=1.0, ge=0)
-    """The first retry's longest wait; doubles each time; the wait is drawn evenly below it (full jitter)."""
-    backoff_cap: float = Field(default=8.0, ge=0)
-    reasks: int = Field(default=1, ge=0)
-    """How often an answer without the required form is sent back with what is wrong with it."""
-    breaker: Breaker = Breaker()
-
-
 class Limits(Section):
     """What admit lets in. Rates are a minute, over a sliding window."""
 
@@ -156,13 +158,12 @@ class Policy(Section):
     """Keys hashes, fences, canaries and signatures. Set your own in production."""
 
 
-class RemoteEndpoint(Section):
+class RemoteEndpoint(Keyed):
     """A model that gives a second opinion on texts. The policy says when it is asked, and what its labels lead to."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
     """As the policy names it: `[input.remote.NAME]`. Stands in verdicts and metrics."""
     base_url: str
-    api_key: SecretStr = SecretStr("")
     timeout: float = Field(default=0.8, gt=0, le=20)
     """For one call, in seconds. The policy's `timeout` is for all calls about one request: make it longer than this."""
     connect_timeout: float = Field(default=0.4, gt=0)
@@ -254,9 +255,10 @@ class Config(BaseSettings):
 
     kafka: Kafka = Kafka()
     clickhouse: ClickHouse = ClickHouse()
-    providers: tuple[OpenAIProvider, ...] = ()
+    providers: tuple[ProviderSettings, ...] = ()
     routes: dict[str, tuple[Candidate, ...]] = Field(default_factory=dict)
-    """Lists of candidates by name, the preferred first; a prompt names its route."""
+    """Lists of candidates by name, the preferred first; a prompt names its route, or `auto`."""
+    routing: Routing = Routing()
     invoke: Invoke = Invoke()
     limits: Limits = Limits()
     policy: Policy = Policy()
@@ -292,8 +294,11 @@ class Config(BaseSettings):
                     raise ValueError(
                         f"route {route!r} names the provider {candidate.provider!r}, which is not among [[providers]]"
                     )
-        if self.invoke.timeout >= self.kafka.deadline:
-            raise ValueError("invoke.timeout must be shorter than kafka.deadline, which ends the step around it")
+        if AUTO in self.routes:
+            raise ValueError(f"route {AUTO!r} cannot be configured: it picks one of routing.tiers")
+        for name, seconds in (("timeout", self.invoke.timeout), ("batch.timeout", self.invoke.batch.timeout)):
+            if seconds >= self.kafka.deadline:
+                raise ValueError(f"invoke.{name} must be shorter than kafka.deadline, which ends the step around it")
         return self
 
 

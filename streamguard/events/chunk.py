@@ -1,0 +1,28 @@
+"""An answer while it is written."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from streamguard.events.base import OPEN, Record
+from streamguard.events.request import Id, TenantId
+
+Mark = Literal["final", "restart", "retracted"]
+
+
+class Chunk(Record):
+    """Topic `response-chunks`: a piece of an answer that passed the checks of streams, with the asker's own data in it.
+
+    The pieces of one `stream` in the order of `seq`, from 0 on, make the text. Of a request the highest `(run, stream)` counts: a
+    higher one begins anew, and what was shown of lower ones is void. `mark`: `final` stands on the last chunk of a complete
+    answer, `restart` on the first of a stream that takes the place of one that broke off, `retracted` says that the checks
+    refused the whole and nothing shown may be kept. What holds in the end is the record in `responses`.
+    """
+
+    request_id: Id
+    tenant_id: TenantId
+    run: int = Field(default=1, ge=1)
+    stream: int = Field(ge=0)
+    seq: int = Field(ge=0)
+    text: str = ""
+    mark: Annotated[Mark, OPEN] | None = None
