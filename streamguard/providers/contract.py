@@ -70,12 +70,14 @@ OnText = Callable[[str], Awaitable[None]]
 class Progress:
     """A streaming call while it runs: whoever holds it can say what was generated even when the call fails or is cancelled.
 
-    `pieces` are all that a provider charges for as output, as far as it came: text, arguments of tools, reasoning. `usage` is the
-    latest report, which may be of the input alone. Times are seconds of the `now` clock.
+    `opened` is set by the provider once a good status has come: from then on the call may be charged. `pieces` are all that is
+    charged for as output, as far as it came: text, arguments of tools, reasoning. `usage` is the latest report, which may be of
+    the input alone. Times are seconds of the `now` clock.
     """
 
     now: Callable[[], float]
     on_text: OnText | None = None
+    opened: bool = False
     pieces: list[str] = field(default_factory=list[str])
     usage: Usage | None = None
     response_id: str | None = None

@@ -1,14 +1,16 @@
 """One request to be answered, as the invoker takes it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from streamguard.events.request import ToolCall
 from streamguard.events.stages import Ask, CacheEntry, Reservation
 
-FormCheck = Callable[[str], str | None]
-"""Says what is wrong with the form of an answer, in words made for the model that hold nothing of the answer itself."""
+FormCheck = Callable[[str, Sequence[ToolCall]], str | None]
+"""Says what is wrong with the form of an answer (its text and the tools it calls), in words made for the model that hold nothing
+of the answer itself; None where it is right."""
 
 
 class Audience(Protocol):
