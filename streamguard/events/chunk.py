@@ -8,6 +8,9 @@ from streamguard.events.base import OPEN, Record
 from streamguard.events.request import Id, TenantId
 
 Mark = Literal["final", "restart", "retracted"]
+LAST_STREAM = 2**53 - 1
+"""The stream of verify's last word in a run, above all others, which clocks number: the highest whole number that every reader
+of JSON can hold."""
 
 
 class Chunk(Record):
@@ -15,8 +18,9 @@ class Chunk(Record):
 
     The pieces of one `stream` in the order of `seq`, from 0 on, make the text. Of a request the highest `(run, stream)` counts: a
     higher one begins anew, and what was shown of lower ones is void. `mark`: `final` stands on the last chunk of a complete
-    answer, `restart` on the first of a stream that takes the place of one that broke off, `retracted` says that the checks
-    refused the whole and nothing shown may be kept. What holds in the end is the record in `responses`.
+    answer, `restart` on the first of a stream that takes the place of one that broke off, `retracted` says that there is no
+    answer and nothing shown may be kept. `streamguard.events.reading` has these rules as code. What holds in the end is the
+    record in `responses`.
     """
 
     request_id: Id

@@ -148,11 +148,14 @@ AnswerSource = Annotated[Literal["model", "cache", "stale_cache", "static", "non
 class Shown(Record):
     """What readers of `response-chunks` have seen of a request while it was answered.
 
-    `stream` is the highest stream that was opened for it; `whole`: that one holds all of the output, and was ended with `final`.
+    `run` is the pass of the request in which they saw it; `stream` the highest stream that was opened for it. `whole`: that one
+    holds all of the answer, was ended with `final`, and all of it is stored; `digest` is then its text's SHA-256 in hex.
     """
 
+    run: int = Field(default=1, ge=1)
     stream: int = Field(ge=0)
     whole: bool = False
+    digest: str | None = None
 
 
 class Completion(Guarded):
