@@ -1,105 +1,124 @@
 """The books of one request while models are asked: time and calls left, and every call made."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict
+from typing import Any, Literal
 
 from streamguard.clock import Clock
-from streamguard.config import Candidate
 from streamguard.errors import ProviderError
 from streamguard.events.usage import Call, Usage
-from streamguard.money import Price
-from streamguard.providers.contract import ChatAnswer
+from streamguard.providers.contract import ChatAnswer, Progress
 from streamguard.providers.errors import CallFailed, EmptyAnswer
 from streamguard.providers.prices import PriceBook
+from streamguard.providers.routing import Step
 
 Kind = Literal["first", "retry", "fallback", "reask"]
+Skip = Literal["breaker_open", "retry_budget", "saturated", "no_time", "no_calls"]
+"""Why a candidate was not called: its breaker was open; the questions bound for its provider have caused too many calls already;
+it had no place in time; there was too little time left, or no call."""
+CANCELLED = "cancelled"
+"""The error of a call that was cut off because nobody waited for the request any more, or its worker stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A call under way."""
+    """A call under way. `progress` is there when it streams."""
 
     call_id: str
-    candidate: Candidate
+    step: Step
     kind: Kind
     started_at: int
     started: float
-
-
-class _Place(TypedDict):
-    call_id: str
-    provider: str
-    model: str
-    kind: Kind
-    started_at: int
-    duration_us: int
+    progress: Progress | None = None
 
 
 @dataclass(slots=True)
 class Attempts:
-    """What one request has used of its time (seconds on the monotonic clock), calls and retries."""
+    """What one request has used of its time (seconds on the monotonic clock), calls and retries.
+
+    `input_tokens` are the prompt's as counted here, `count` counts tokens of a text: with them a call is booked whose provider
+    told no usage.
+    """
 
     clock: Clock
     prices: PriceBook
     ends: float
     calls_left: int
     retries_left: int
+    input_tokens: int = 0
+    count: Callable[[str], int] = len
     calls: list[Call] = field(default_factory=list[Call])
+    made: int = 0
+    """Calls begun."""
 
     def time_left(self) -> float:
         """Seconds until everything must have ended."""
         return self.ends - self.clock.monotonic()
 
-    def begin(self, call_id: str, candidate: Candidate, kind: Kind) -> Begun:
+    def begin(self, call_id: str, step: Step, kind: Kind, *, streams: bool = False) -> Begun:
         """Take one of the calls left."""
         self.calls_left -= 1
-        return Begun(call_id, candidate, kind, self.clock.now_us(), self.clock.monotonic())
+        self.made += 1
+        progress = Progress(self.clock.monotonic) if streams else None
+        return Begun(call_id, step, kind, self.clock.now_us(), self.clock.monotonic(), progress)
 
-    def answered(self, begun: Begun, answer: ChatAnswer) -> None:
-        """The call was answered."""
-        price = self._price(begun, answer.usage)
-        self.calls.append(
-            Call(
-                **self._place(begun),
-                status="ok",
-                http_status=200,
-                usage=answer.usage,
-                cost_nusd=price.cost_nusd if price else None,
-                price_version=price.version if price else None,
-                response_id=answer.response_id,
-                response_model=answer.response_model,
-                finish_reason=answer.finish_reason,
-            )
+    def seconds(self, begun: Begun) -> float:
+        """How long the call took so far; of a stream, until its first piece: how long the rest takes is the answer's length."""
+        first = begun.progress.first_at if begun.progress else None
+        return (self.clock.monotonic() if first is None else first) - begun.started
+
+    def answered(self, begun: Begun, answer: ChatAnswer, *, tripped: bool) -> None:
+        """The call was answered. `tripped`: so slowly that its breaker opened."""
+        usage = answer.usage
+        if usage is None:
+            pieces = begun.progress.pieces if begun.progress else _pieces(answer)
+            usage = self._estimate(None, pieces)
+        self._book(
+            begun,
+            usage,
+            status="ok",
+            http_status=200,
+            estimated=answer.usage is None,
+            response_id=answer.response_id,
+            response_model=answer.response_model,
+            finish_reason=answer.finish_reason,
+            tripped=tripped,
         )
 
     def failed(self, begun: Begun, error: ProviderError, *, tripped: bool) -> None:
-        """The call failed; what that costs is the error's to say, and unknown where it does not."""
+        """The call failed. What that costs is the error's to say; of a stream it is what had come until then; else unknown."""
         charge = error.charge if isinstance(error, CallFailed) else "unknown"
         empty = error if isinstance(error, EmptyAnswer) else None
-        price = self._price(begun, empty.usage) if empty else None
-        self.calls.append(
-            Call(
-                **self._place(begun),
-                status="error",
-                error=error.code,
-                http_status=error.status,
-                usage=empty.usage if empty else None,
-                cost_nusd=0 if charge == "none" else price.cost_nusd if price else None,
-                price_version=price.version if price else None,
-                response_id=empty.response_id if empty else None,
-                response_model=empty.response_model if empty else None,
-                finish_reason=empty.finish_reason if empty else None,
-                tripped=tripped,
-            )
+        usage, estimated = (empty.usage if empty else None), False
+        if usage is None and charge != "none":
+            usage, estimated = self._cut(begun)
+        told = empty or begun.progress
+        self._book(
+            begun,
+            usage,
+            status="error",
+            free=charge == "none",
+            error=error.code,
+            http_status=error.status,
+            estimated=estimated,
+            response_id=told.response_id if told else None,
+            response_model=told.response_model if told else None,
+            finish_reason=empty.finish_reason if empty else None,
+            tripped=tripped,
         )
 
-    def skipped(self, call_id: str, candidate: Candidate, kind: Kind) -> None:
-        """No call was made, because the breaker is open."""
-        begun = Begun(call_id, candidate, kind, self.clock.now_us(), self.clock.monotonic())
-        self.calls.append(Call(**self._place(begun), status="skipped", error="breaker_open", cost_nusd=0))
+    def cut(self, begun: Begun) -> None:
+        """The call was cut off by us: nobody wants the answer any more."""
+        usage, estimated = self._cut(begun)
+        self._book(begun, usage, status="error", error=CANCELLED, estimated=estimated)
+
+    def skipped(self, call_id: str, step: Step, kind: Kind, why: Skip) -> None:
+        """No call was made."""
+        begun = Begun(call_id, step, kind, self.clock.now_us(), self.clock.monotonic())
+        self.calls.append(Call(**self._place(begun), status="skipped", error=why, cost_nusd=0))
 
     def usage(self) -> Usage:
-        """Tokens of all calls that reported some."""
+        """Tokens of all calls that are known or estimated."""
         total = Usage()
         for call in self.calls:
             if call.usage is not None:
@@ -110,18 +129,61 @@ class Attempts:
         """The version of the prices that were used; of the last priced call."""
         return next((call.price_version for call in reversed(self.calls) if call.price_version), None)
 
-    def _price(self, begun: Begun, usage: Usage | None) -> Price | None:
-        if usage is None:
-            return None
-        candidate = begun.candidate
-        return self.prices.cost(candidate.provider, candidate.model, usage, begun.started_at)
+    def _cut(self, begun: Begun) -> tuple[Usage | None, bool]:
+        """What a call that broke has used, and whether that is an estimate; None where it may not have been charged at all."""
+        progress = begun.progress
+        if progress is None or not progress.opened:
+            return None, False
+        return self._estimate(progress.usage, progress.pieces), True
 
-    def _place(self, begun: Begun) -> _Place:
+    def _estimate(self, told: Usage | None, pieces: Sequence[str]) -> Usage:
+        """From what was told so far, and what came: providers charge for each token that was generated."""
+        output = self.count("".join(pieces)) if pieces else 0
+        if told is None:
+            return Usage(input_tokens=self.input_tokens, output_tokens=output)
+        return told.model_copy(update={"output_tokens": max(told.output_tokens, output)})
+
+    def _book(self, begun: Begun, usage: Usage | None, *, free: bool = False, **fields: Any) -> None:
+        candidate = begun.step.candidate
+        price = None
+        if usage is not None:
+            price = self.prices.cost(candidate.provider, candidate.model, usage, begun.started_at)
+        self.calls.append(
+            Call(
+                **self._place(begun),
+                usage=usage,
+                cost_nusd=0 if free else price.cost_nusd if price else None,
+                price_version=price.version if price else None,
+                **_speed(begun),
+                **fields,
+            )
+        )
+
+    def _place(self, begun: Begun) -> dict[str, Any]:
         return {
             "call_id": begun.call_id,
-            "provider": begun.candidate.provider,
-            "model": begun.candidate.model,
+            "provider": begun.step.candidate.provider,
+            "model": begun.step.candidate.model,
+            "rung": begun.step.rung,
             "kind": begun.kind,
             "started_at": begun.started_at,
             "duration_us": max(0, round((self.clock.monotonic() - begun.started) * 1e6)),
         }
+
+
+def _pieces(answer: ChatAnswer) -> Sequence[str]:
+    called = (call.function for call in answer.tool_calls)
+    return (answer.text, *(part for function in called for part in (function.name, function.arguments)))
+
+
+def _speed(begun: Begun) -> dict[str, Any]:
+    progress = begun.progress
+    if progress is None:
+        return {}
+    speed: dict[str, Any] = {"streamed": True}
+    if progress.first_at is not None and progress.last_at is not None:
+        speed["first_token_us"] = max(0, round((progress.first_at - begun.started) * 1e6))
+        if progress.arrivals > 1:
+            gap = (progress.last_at - progress.first_at) / (progress.arrivals - 1)
+            speed["between_tokens_us"] = max(0, round(gap * 1e6))
+    return speed

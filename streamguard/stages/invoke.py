@@ -1,17 +1,25 @@
 """invoke: asks a model, within one deadline and one budget of calls, and says what that took."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from pydantic_core import to_json
 
 from streamguard.answers.structure import form_problem
+from streamguard.answers.tools import tool_problem
+from streamguard.checks.chain import Chains, OutputChain
+from streamguard.checks.streaming.filter import StreamFilter
 from streamguard.clock import Clock
 from streamguard.events.base import Record, carry
 from streamguard.events.reason import Reason
-from streamguard.events.stages import Ask, CacheEntry, CacheUse, Completion, Invocation, Reservation
+from streamguard.events.request import ToolCall
+from streamguard.events.stages import Ask, CacheUse, Completion, Invocation
 from streamguard.providers.answered import Answered
-from streamguard.providers.invoker import FormCheck
+from streamguard.providers.question import Audience, FormCheck, Question
+from streamguard.stages.cancelling import Cancellations
 from streamguard.stages.contract import Event, Out, Step
+from streamguard.stages.showing import ChunkWriter, Showing
 from streamguard.stages.watch import Watch
 
 LONGEST_ANSWER = 400_000
@@ -21,25 +29,26 @@ LONGEST_ANSWER = 400_000
 class Asker(Protocol):
     """Who asks the models: `streamguard.providers.invoker.Invoker`, or a fake of it."""
 
-    async def ask(
-        self,
-        ask: Ask,
-        *,
-        call_id_base: str,
-        reservation: Reservation,
-        deadline_us: int | None = None,
-        check: FormCheck | None = None,
-        stale: CacheEntry | None = None,
-    ) -> Answered:
+    async def ask(self, question: Question) -> Answered:
         """An answer or a failure; raises nothing that a provider does."""
         ...
 
 
 class Invoke:
-    """The stage."""
+    """The stage. `chains` are verify's: an answer that is shown while it is written passes the same rules."""
 
-    def __init__(self, asker: Asker, clock: Clock) -> None:
+    def __init__(
+        self,
+        asker: Asker,
+        chains: Chains[OutputChain],
+        chunks: ChunkWriter,
+        cancellations: Cancellations,
+        clock: Clock,
+    ) -> None:
         self._asker = asker
+        self._chains = chains
+        self._chunks = chunks
+        self._cancellations = cancellations
         self._clock = clock
 
     async def run(self, event: Event[Invocation], found: Record | None) -> Step:
@@ -48,18 +57,13 @@ class Invoke:
             return [Out("completions", event.key, found)]
         watch = Watch("invoke", self._clock)
         invocation = event.record
-        head, form = invocation.head, invocation.ask.response_format
-        answered = await self._asker.ask(
-            invocation.ask,
-            call_id_base=f"{head.tenant_id}/{head.request_id}/{invocation.run}",
-            reservation=invocation.reservation,
-            deadline_us=head.deadline,
-            check=(lambda text: form_problem(text, form)) if form is not None and form.type != "text" else None,
-            stale=invocation.stale,
-        )
-        text, failure = answered.text, answered.failure
-        if text is not None and _too_long(text):
-            text, failure = None, Reason.INVALID_OUTPUT
+        head = invocation.head
+        showing = self._showing(event)
+        with self._cancellations.watch(head.tenant_id, head.request_id) as stop:
+            answered = await self._asker.ask(self._question(invocation, showing, stop))
+        text, tool_calls, failure = answered.text, answered.tool_calls, answered.failure
+        if text is not None and _too_long(text, tool_calls):
+            text, tool_calls, failure = None, (), Reason.INVALID_OUTPUT
         made = [call for call in answered.calls if call.status != "skipped"]
         entry = watch.entry(
             failure or answered.source,
@@ -68,6 +72,7 @@ class Invoke:
             fallbacks=sum(call.kind == "fallback" for call in made),
             reasks=sum(call.kind == "reask" for call in made),
             skipped=len(answered.calls) - len(made),
+            **answered.detail,
         )
         completion = carry(
             invocation,
@@ -75,6 +80,8 @@ class Invoke:
             stale=None,
             trail=(*invocation.trail, entry),
             output=text,
+            tool_calls=tool_calls,
+            shown=showing.shown if showing else None,
             source=answered.source,
             failure=failure,
             degraded=answered.degraded,
@@ -89,7 +96,56 @@ class Invoke:
         )
         return [Out("completions", event.key, completion)]
 
+    def _question(self, invocation: Invocation, audience: Audience | None, stop: asyncio.Event) -> Question:
+        head = invocation.head
+        return Question(
+            invocation.ask,
+            call_id_base=f"{head.tenant_id}/{head.request_id}/{invocation.run}",
+            reservation=invocation.reservation,
+            conversation=head.conversation_key,
+            lane=head.lane,
+            input_tokens=invocation.input_tokens,
+            deadline_us=head.deadline,
+            check=_check_of(invocation.ask),
+            stale=invocation.stale,
+            audience=audience,
+            stop=stop,
+        )
 
-def _too_long(text: str) -> bool:
+    def _showing(self, event: Event[Invocation]) -> Showing | None:
+        """None where nobody reads along, or where the answer comes whole because it is JSON: verify shows it then."""
+        invocation, ask = event.record, event.record.ask
+        form = ask.response_format
+        if not invocation.head.stream or (form is not None and form.type != "text"):
+            return None
+        chain = self._chains.of(invocation.prompt.name)
+        instructions = "\n".join(message.content for message in ask.messages if message.role == "system")
+        asked = "\n".join(message.content for message in ask.messages if message.role != "system")
+
+        def made() -> StreamFilter:
+            return chain.stream(
+                placeholders=invocation.placeholders, system_text=instructions, asked=asked, canary=ask.canary
+            )
+
+        return Showing(event, made, self._chunks, self._clock)
+
+
+def _check_of(ask: Ask) -> FormCheck | None:
+    """What an answer must fit, if anything: the form asked for, or the schemas of the tools that it calls."""
+    form, tools = ask.response_format, ask.tools
+    wants_json = form is not None and form.type != "text"
+    if not wants_json and not tools:
+        return None
+
+    def check(text: str, tool_calls: Sequence[ToolCall]) -> str | None:
+        if tool_calls:
+            return tool_problem(tool_calls, tools)
+        return form_problem(text, form) if wants_json else None
+
+    return check
+
+
+def _too_long(text: str, tool_calls: Sequence[ToolCall]) -> bool:
     # a character takes at most six bytes in JSON, and hardly any answer is long enough to be worth the look
-    return len(text) > LONGEST_ANSWER // 6 and len(to_json(text)) > LONGEST_ANSWER
+    said = (text, *(call.function.arguments for call in tool_calls))
+    return sum(map(len, said)) > LONGEST_ANSWER // 6 and sum(len(to_json(one)) for one in said) > LONGEST_ANSWER

@@ -1,0 +1,219 @@
+"""Asking one candidate, again where that may help: its breaker, its turn, the budget of further calls, and the books."""
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+
+from streamguard.clock import Clock
+from streamguard.config import Invoke
+from streamguard.errors import ProviderError
+from streamguard.providers.attempts import Attempts, Begun, Kind, Skip
+from streamguard.providers.backoff import wait_before_retry
+from streamguard.providers.breakers import Breakers, Permit
+from streamguard.providers.budget import ProviderBudget
+from streamguard.providers.contract import CallLimits, ChatAnswer, ChatProvider, ChatRequest
+from streamguard.providers.errors import CallFailed, CallTimeout, RateLimited
+from streamguard.providers.question import Audience
+from streamguard.providers.routing import Step
+from streamguard.providers.structured import adapt
+from streamguard.providers.turns import Turn, Turns
+
+SHORTEST_CALL = 0.01
+"""Seconds; with less time left a call is not begun, since it could only be paid and thrown away."""
+_NEWS = 0.05
+"""Seconds; who waited longer for a turn looks at the breaker anew."""
+
+Passage = Callable[[], Awaitable[None]]
+"""Returns when this worker may call a model; may take long, and may be cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One question to one candidate: the unit that is tried, and tried again, under one idempotency key.
+
+    `longest` is in seconds, for one call; `after` counts the candidates behind this one, for each of which a call is kept;
+    `tokens` are about those of question and answer.
+    """
+
+    step: Step
+    request: ChatRequest
+    kind: Kind
+    longest: float
+    after: int
+    lane: str
+    tokens: int
+    budget: ProviderBudget
+    audience: Audience | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Entered:
+    permit: Permit
+    turn: Turn
+
+
+class CandidateCaller:
+    """Makes the calls of a worker. Safe to use concurrently."""
+
+    def __init__(
+        self,
+        *,
+        providers: Mapping[str, ChatProvider],
+        breakers: Breakers,
+        turns: Turns,
+        clock: Clock,
+        rng: random.Random,
+        settings: Invoke,
+        passage: Passage | None = None,
+    ) -> None:
+        """`passage` is awaited before each call."""
+        self._providers = providers
+        self._breakers = breakers
+        self._turns = turns
+        self._clock = clock
+        self._rng = rng
+        self._settings = settings
+        self._passage = passage
+
+    async def answer(self, errand: Errand, attempts: Attempts) -> ChatAnswer | None:
+        """The candidate's answer, or None when it gave none; `attempts` tells why.
+
+        A retry repeats the question under the same idempotency key. After a try that brought a whole but useless answer, the
+        next one takes its own call id as the key, since a provider that knows the key would only repeat the answer.
+        """
+        first, step = errand.request.request_id, errand.step
+        request = adapt(errand.request, step.candidate.without)
+        kind, tries = errand.kind, 0
+        while True:
+            entered = await self._enter(errand, attempts, kind, tries)
+            if not isinstance(entered, _Entered):
+                attempts.skipped(request.request_id, step, kind, entered)
+                return None
+            streams = errand.audience is not None and "streaming" not in step.candidate.without
+            begun = attempts.begin(request.request_id, step, kind, streams=streams)
+            try:
+                return await self._call(errand, request, begun, entered, attempts, self._longest(errand, attempts, tries))
+            except ProviderError as error:
+                last = attempts.calls[-1]
+                wait = None if last.tripped else self._wait(errand, attempts, error, tries)
+                if wait is None:
+                    return None
+                await self._clock.sleep(wait)
+                tries += 1
+                attempts.retries_left -= 1
+                call_id, kind = f"{first}.{tries}", "retry"
+                answered = isinstance(error, CallFailed) and error.answered
+                key = call_id if answered else request.idempotency_key
+                request = replace(request, request_id=call_id, idempotency_key=key)
+
+    async def _enter(self, errand: Errand, attempts: Attempts, kind: Kind, tries: int) -> _Entered | Skip:
+        """Leave for one call, or why there is none."""
+        candidate = errand.step.candidate
+        names = candidate.provider, candidate.model
+        if attempts.calls_left <= 0:
+            return "no_calls"
+        if (longest := self._longest(errand, attempts, tries)) < SHORTEST_CALL:
+            return "no_time"
+        permit = await self._breakers.permit(*names, longest=longest)
+        if permit is None:
+            return "breaker_open"
+        turn: Turn | None = None
+        try:
+            came = self._clock.monotonic()
+            longest = self._longest(errand, attempts, tries)
+            turn = await self._turns.enter(*names, errand.lane, tokens=errand.tokens, longest=longest)
+            why: Skip | None = None if turn else "saturated"
+            if turn is not None and self._clock.monotonic() - came > _NEWS:
+                self._breakers.release(permit)
+                permit = await self._breakers.permit(*names, longest=self._longest(errand, attempts, tries))
+                why = None if permit else "breaker_open"
+            if why is None and self._passage is not None:
+                await self._passage()
+            if why is None and self._longest(errand, attempts, tries) < SHORTEST_CALL:
+                why = "no_time"
+            # a question's first call is its own; what comes beyond it is what an outage multiplies
+            if why is None and attempts.made and kind in ("retry", "fallback") and not errand.budget.take():
+                why = "retry_budget"
+        except BaseException:
+            self._give_back(permit, turn)
+            raise
+        if why is None and permit is not None and turn is not None:
+            return _Entered(permit, turn)
+        self._give_back(permit, turn)
+        return why or "saturated"
+
+    def _give_back(self, permit: Permit | None, turn: Turn | None) -> None:
+        if permit is not None:
+            self._breakers.release(permit)
+        if turn is not None:
+            turn.leave()
+
+    async def _call(
+        self,
+        errand: Errand,
+        request: ChatRequest,
+        begun: Begun,
+        entered: _Entered,
+        attempts: Attempts,
+        seconds: float,
+    ) -> ChatAnswer:
+        """One call, booked however it ends."""
+        breakers, permit, turn = self._breakers, entered.permit, entered.turn
+        provider, progress, audience = self._providers[begun.step.candidate.provider], begun.progress, errand.audience
+        limits = CallLimits(
+            seconds,
+            min(seconds, self._settings.first_token) if progress else None,
+            self._settings.between_tokens if progress else None,
+        )
+        try:
+            if audience is not None:
+                await audience.begin()
+                if progress is not None:
+                    progress.on_text = audience.text
+            answer = await provider.chat(request, limits=limits, progress=progress)
+        except ProviderError as error:
+            blames = not isinstance(error, CallFailed) or error.blames_provider
+            tripped = breakers.failure(permit, attempts.seconds(begun)) if blames else False
+            if not blames:
+                breakers.release(permit)
+            if isinstance(error, RateLimited):
+                turn.limited(error.retry_after, error.rate)
+            else:
+                turn.leave()
+            attempts.failed(begun, error, tripped=tripped)
+            raise
+        except BaseException:
+            # cancelled, or a fault of our own: neither says anything about the provider
+            self._give_back(permit, turn)
+            attempts.cut(begun)
+            raise
+        tripped = breakers.success(permit, attempts.seconds(begun))
+        turn.answered(answer.rate)
+        attempts.answered(begun, answer, tripped=tripped)
+        if audience is not None and progress is None:
+            await audience.text(answer.text)
+        return answer
+
+    def _longest(self, errand: Errand, attempts: Attempts, tries: int) -> float:
+        """Seconds for one call. A first try may take all there is; another one leaves a fallback its time."""
+        kept = self._settings.fallback_timeout if errand.after and tries else 0.0
+        return min(errand.longest, attempts.time_left() - kept)
+
+    def _wait(self, errand: Errand, attempts: Attempts, error: ProviderError, tries: int) -> float | None:
+        """Seconds until the same candidate is asked again; None when it is not."""
+        if not error.retriable or attempts.retries_left <= 0 or attempts.calls_left <= errand.after:
+            return None
+        if errand.after and isinstance(error, CallTimeout):
+            return None
+        if errand.budget.exhausted:
+            return None
+        # what a fallback needs is not spent on waiting for this one
+        kept = self._settings.fallback_timeout if errand.after else SHORTEST_CALL
+        return wait_before_retry(
+            tries + 1,
+            base=self._settings.backoff,
+            cap=self._settings.backoff_cap,
+            rng=self._rng,
+            time_left=attempts.time_left() - kept,
+            retry_after=error.retry_after,
+        )
