@@ -24,6 +24,23 @@ REQUEST_SECONDS = Histogram(
 CALLS = Counter("streamguard_calls_total", "Calls to models.", ["provider", "model", "kind", "status"])
 TOKENS = Counter("streamguard_tokens_total", "Tokens charged for.", ["provider", "model", "type"])
 COST_USD = Counter("streamguard_cost_usd_total", "What calls cost, in US dollars.", ["provider", "model"])
+FIRST_TOKEN_SECONDS = Histogram(
+    "streamguard_first_token_seconds",
+    "Of streamed calls, from the request to the first piece.",
+    ["provider", "model"],
+    buckets=SECONDS,
+)
+BETWEEN_TOKENS_SECONDS = Histogram(
+    "streamguard_between_tokens_seconds",
+    "Of streamed calls, from piece to piece on average.",
+    ["provider", "model"],
+    buckets=SHORT,
+)
+ESTIMATED_CALLS = Counter(
+    "streamguard_estimated_calls_total",
+    "Calls whose usage was counted here, as the provider told none.",
+    ["provider", "model"],
+)
 REMOTE_CHECKS = Counter(
     "streamguard_remote_checks_total", "Second opinions asked for.", ["name", "direction", "result"]
 )

@@ -35,14 +35,18 @@ _OUTCOME_LIMITS = {
     "usage_input_tokens": _U63,
     "usage_output_tokens": _U63,
     "usage_cache_read_input_tokens": _U63,
+    "usage_cache_creation_input_tokens": _U63,
     "usage_reasoning_output_tokens": _U63,
 }
 _CALL_LIMITS = {
     "http_status": _U16,
     "duration_us": _U63,
+    "first_token_us": _U63,
+    "between_tokens_us": _U63,
     "usage_input_tokens": _U63,
     "usage_output_tokens": _U63,
     "usage_cache_read_input_tokens": _U63,
+    "usage_cache_creation_input_tokens": _U63,
     "usage_reasoning_output_tokens": _U63,
 }
 
@@ -118,6 +122,7 @@ def _request(record: Telemetry, place: Place) -> Row:
         "input_tokens_counted": record.input_tokens_counted,
         **_usage(record.usage),
         "cost": _money("cost_nusd", record.cost_nusd),
+        "estimated": any(call.estimated for call in calls),
         "price_version": record.price_version or "",
         "cache_mode": record.cache_mode,
         "cache_status": record.cache.status,
@@ -162,13 +167,18 @@ def _call(record: Telemetry, call: Call, position: int, place: Place) -> Row:
         "response_id": call.response_id or "",
         "response_finish_reasons": [call.finish_reason] if call.finish_reason else [],
         "kind": call.kind,
+        "rung": call.rung or "",
         "status": call.status,
         "error_type": call.error or "",
         "http_status": call.http_status,
         **_usage(call.usage),
         "cost": _money("calls.cost_nusd", call.cost_nusd),
+        "estimated": call.estimated,
         "price_version": call.price_version or "",
         "tripped": call.tripped,
+        "streamed": call.streamed,
+        "first_token_us": call.first_token_us,
+        "between_tokens_us": call.between_tokens_us,
         "k_topic": place.topic,
         "k_partition": place.partition,
         "k_offset": place.offset,
@@ -211,6 +221,7 @@ def _usage(usage: Usage | None) -> Row:
         "usage_input_tokens": usage.input_tokens if usage else None,
         "usage_output_tokens": usage.output_tokens if usage else None,
         "usage_cache_read_input_tokens": usage.cache_read_tokens if usage else None,
+        "usage_cache_creation_input_tokens": usage.cache_write_tokens if usage else None,
         "usage_reasoning_output_tokens": usage.reasoning_tokens if usage else None,
     }
 

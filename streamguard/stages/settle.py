@@ -100,6 +100,12 @@ def _count(outcome: Outcome) -> None:
         if call.usage is not None:
             metrics.TOKENS.labels(call.provider, call.model, "input").inc(call.usage.input_tokens)
             metrics.TOKENS.labels(call.provider, call.model, "output").inc(call.usage.output_tokens)
+        if call.estimated:
+            metrics.ESTIMATED_CALLS.labels(call.provider, call.model).inc()
+        if call.first_token_us is not None:
+            metrics.FIRST_TOKEN_SECONDS.labels(call.provider, call.model).observe(call.first_token_us / 1e6)
+        if call.between_tokens_us is not None:
+            metrics.BETWEEN_TOKENS_SECONDS.labels(call.provider, call.model).observe(call.between_tokens_us / 1e6)
         if call.cost_nusd:
             metrics.COST_USD.labels(call.provider, call.model).inc(call.cost_nusd / NANO)
 

@@ -23,16 +23,16 @@ def prices() -> GenaiPrices:
 @pytest.mark.parametrize(
     ("provider", "model", "expected"),
     [
-        # 800 and 200 cached input tokens, 100 output tokens
+        # 500 plain input tokens, 200 read from the cache, 300 written to it, 100 output tokens; OpenAI's writes cost nothing more
         ("openai", "gpt-4o", 800 * 2500 + 200 * 1250 + 100 * 10000),
         ("openai", "gpt-4o-mini", 800 * 150 + 200 * 75 + 100 * 600),
-        ("anthropic", "claude-3-5-haiku-latest", 800 * 800 + 200 * 80 + 100 * 4000),
+        ("anthropic", "claude-3-5-haiku-latest", 500 * 800 + 200 * 80 + 300 * 1000 + 100 * 4000),
     ],
 )
 def test_known_models_cost_what_their_vendors_charge(
     prices: GenaiPrices, provider: str, model: str, expected: int
 ) -> None:
-    usage = Usage(input_tokens=1000, output_tokens=100, cache_read_tokens=200)
+    usage = Usage(input_tokens=1000, output_tokens=100, cache_read_tokens=200, cache_write_tokens=300)
     price = prices.cost(provider, model, usage, AT)
     assert price is not None
     assert (price.cost_nusd, price.version) == (expected, prices.version)
@@ -51,6 +51,7 @@ def _differences(usage: Usage) -> list[str]:
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
         output_reasoning_tokens=usage.reasoning_tokens,
     )
     found: list[str] = []
@@ -73,15 +74,24 @@ def _differences(usage: Usage) -> list[str]:
         Usage(input_tokens=12_345, output_tokens=678, cache_read_tokens=4_321),
         Usage(input_tokens=200_000, output_tokens=7, cache_read_tokens=100_001),
         Usage(input_tokens=300_001, output_tokens=999, cache_read_tokens=1, reasoning_tokens=500),
+        Usage(input_tokens=9_999, output_tokens=1, cache_read_tokens=2_000, cache_write_tokens=7_001),
+        Usage(input_tokens=200_001, output_tokens=1, cache_write_tokens=200_001),
     ],
-    ids=["tiny", "cached", "at a tier's edge", "above tiers, reasoning"],
+    ids=[
+        "tiny",
+        "cached",
+        "at a tier's edge",
+        "above tiers, reasoning",
+        "written to the cache",
+        "all written, above tiers",
+    ],
 )
 def test_every_model_of_the_list_costs_what_the_list_says(usage: Usage) -> None:
     assert _differences(usage) == []
 
 
 def test_halves_of_a_nano_dollar_go_to_the_even_neighbour() -> None:
-    rates = Rates(10, (Tier(0, 5, 5, 0, 0),))
+    rates = Rates(10, (Tier(0, 5, 5, 5, 0, 0),))
     assert [rates.cost(Usage(input_tokens=n)) for n in (0, 1, 2, 3, 4, 5)] == [0, 0, 1, 2, 2, 2]
 
 
@@ -89,6 +99,8 @@ def test_more_cached_tokens_than_input_tokens_never_make_a_cost_negative() -> No
     rates = rates_of(ModelPrice(input_mtok=Decimal(10), cache_read_mtok=Decimal(1)))
     assert rates is not None
     assert rates.cost(Usage(input_tokens=5, cache_read_tokens=50)) == 5 * 1000
+    assert rates.cost(Usage(input_tokens=5, cache_read_tokens=50, cache_write_tokens=50)) == 5 * 1000
+    assert rates.cost(Usage(input_tokens=5, cache_read_tokens=2, cache_write_tokens=50)) == 2 * 1000 + 3 * 10_000
 
 
 def test_a_model_that_is_not_priced_by_tokens_is_unknown() -> None:

@@ -51,6 +51,18 @@ def test_calls_are_counted_by_why_they_were_made_and_skipped_ones_apart() -> Non
     assert [line["cost"] for line in rows["calls"]][2:4] == [None, Decimal("0.0004375")]
 
 
+def test_a_call_tells_its_rung_its_speed_and_whether_its_usage_was_counted_here() -> None:
+    cut = call(
+        0, status="error", error="stream_broken", rung="primary", estimated=True, streamed=True, first_token_us=9
+    )
+    rows = telemetry_rows(telemetry(calls=(cut, call(1, rung="other_vendor"))), PLACE)
+    fields = ("rung", "estimated", "streamed", "first_token_us", "between_tokens_us")
+    told = [[line[name] for name in fields] for line in rows["calls"]]
+    assert told == [["primary", True, True, 9, None], ["other_vendor", False, False, None, None]]
+    assert rows["requests"][0]["estimated"] is True
+    assert telemetry_rows(telemetry(), PLACE)["requests"][0]["estimated"] is False
+
+
 def test_verdicts_keep_places_and_kinds_but_no_text() -> None:
     found = telemetry_rows(telemetry(), PLACE)["verdicts"][2]
     assert (found["check"], found["action"], found["code"]) == ("personal_data", "transform", "email")
