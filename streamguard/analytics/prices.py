@@ -27,6 +27,7 @@ class Tier:
     above: int
     input: int
     cache_read: int
+    cache_write: int
     output: int
     reasoning: int
     call: int = 0
@@ -48,10 +49,12 @@ class Rates:
         else:
             tier = self.tiers[-1]
         cached = min(usage.cache_read_tokens, given)
+        written = min(usage.cache_write_tokens, given - cached)
         thought = min(usage.reasoning_tokens, usage.output_tokens)
         total = (
-            (given - cached) * tier.input
+            (given - cached - written) * tier.input
             + cached * tier.cache_read
+            + written * tier.cache_write
             + (usage.output_tokens - thought) * tier.output
             + thought * tier.reasoning
             + tier.call
@@ -78,7 +81,8 @@ class GenaiPrices:
     def cost(self, provider: str, model: str, usage: Usage, at_us: int) -> Price | None:
         """What a call with this usage cost at that time (microseconds since the epoch); None where the price is unknown.
 
-        Tokens read from the provider's cache have their own rate where the list has one, else they are input like any other.
+        Tokens read from the provider's cache, and those written to it, have their own rates where the list has them, else they
+        are input like any other. Writes are priced as those that the provider keeps for its usual time (Anthropic: 5 minutes).
         """
         try:
             known = self._models[provider, model]
@@ -114,9 +118,10 @@ def rates_of(prices: ModelPrice) -> Rates | None:
     if given is None and answered is None:
         return None
     read = given if prices.cache_read_mtok is None else prices.cache_read_mtok
+    written = given if prices.cache_write_mtok is None else prices.cache_write_mtok
     thought = answered if prices.output_reasoning_mtok is None else prices.output_reasoning_mtok
-    columns = (given, read, answered, thought, prices.requests_kcount)
-    units = (_PER, _PER, _PER, _PER, 1000)
+    columns = (given, read, written, answered, thought, prices.requests_kcount)
+    units = (_PER, _PER, _PER, _PER, _PER, 1000)
     starts = sorted({0, *(tier.start for column in columns for tier in _tiers(column))}, reverse=True)
     table = [
         [_rate_above(column, start) * NANO / unit for column, unit in zip(columns, units, strict=True)]
