@@ -41,12 +41,42 @@ ESTIMATED_CALLS = Counter(
     "Calls whose usage was counted here, as the provider told none.",
     ["provider", "model"],
 )
+RETRY_BUDGET_EXHAUSTED = Counter(
+    "streamguard_retry_budget_exhausted_total",
+    "Calls not made since the retry budget was used up.",
+    ["provider", "call"],
+)
+"""`provider`: whom the questions were bound for. `call`: `first` (they went straight to the next model) or `further`."""
+CONCURRENCY_LIMIT = Gauge(
+    "streamguard_concurrency_limit", "Calls that a model gets at once, a process.", ["provider", "model"]
+)
+TURN_WAIT_SECONDS = Histogram(
+    "streamguard_turn_wait_seconds",
+    "From asking for a place at a model to having it, or giving up.",
+    ["lane"],
+    buckets=SHORT,
+)
 REMOTE_CHECKS = Counter(
     "streamguard_remote_checks_total", "Second opinions asked for.", ["name", "direction", "result"]
 )
 """`name`: of `[[remote_checks]]`. `result`: `ok`, or the code of why there was none (`timeout`, `connect`, `paused` …)."""
 REMOTE_CHECK_SECONDS = Histogram(
     "streamguard_remote_check_duration_seconds", "A second opinion, given or not.", ["name"], buckets=SECONDS
+)
+
+FIRST_TEXT_SECONDS = Histogram(
+    "streamguard_stream_first_text_seconds",
+    "From the broker's receipt of a request to the first of its answer that a reader may see.",
+    buckets=SECONDS,
+)
+CHUNKS = Counter("streamguard_chunks_total", "Chunks of answers handed to the broker.", ["stage", "mark"])
+"""`mark`: `none`, `restart`, `final` or `retracted`. Verify's are whole answers, or withdraw what may have been shown."""
+RETRACTIONS = Counter(
+    "streamguard_retractions_total", "Answers that were withdrawn after something of them was shown.", ["stage"]
+)
+"""`stage`: `invoke`, where the checks of streams stopped one (a later call may show another), or `verify`, for good."""
+SHOWINGS_GIVEN_UP = Counter(
+    "streamguard_showings_given_up_total", "Answers shown no further because their chunks were not stored in time."
 )
 
 SINK_ROWS = Counter("streamguard_sink_rows_total", "Rows that a store has confirmed.", ["table"])
