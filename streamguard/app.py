@@ -4,8 +4,9 @@ import asyncio
 import hmac
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ from streamguard.checks.policy import load as load_policy
 from streamguard.clock import Clock, SystemClock
 from streamguard.config import Config
 from streamguard.errors import ConfigError, InputError
-from streamguard.intake.contract import Ownership, StepFunction
+from streamguard.intake.contract import Output, Ownership, Received, StepFunction
 from streamguard.intake.intake import Intake
 from streamguard.intake.settings import Settings
 from streamguard.prompts.registry import PromptBook
@@ -50,7 +51,10 @@ from streamguard.stream.topics import Topics
 log = logging.getLogger(__name__)
 
 STAGES = tuple(FLOW)
-"""The names of the stages, in the order of the flow."""
+"""The names of the intakes, in the order of the flow: the stages, and `invoke_batch`, which is invoke for the lane batch."""
+
+_INTAKE: ContextVar[Intake | None] = ContextVar("intake", default=None)
+"""The intake whose step is running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +65,15 @@ class _Built:
     failing: Failing | None
     background: Sequence[Background] = ()
     ownership: Ownership | None = None
-    permit: "_Permit | None" = None
 
 
 class _Permit:
-    """Lets a call to a model begin only while this worker surely owns what it works on: asks the stage's intake."""
-
-    intake: Intake | None = None
+    """Lets a call to a model begin only while this worker surely owns what it works on. What asks the models serves two intakes,
+    so it is the one whose step is running that is asked."""
 
     async def __call__(self) -> None:
-        if self.intake is not None:
-            await self.intake.passage()
+        if (intake := _INTAKE.get()) is not None:
+            await intake.passage()
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Worker:
         health = Health(self.stages, self.clock)
         builder = _Builder(self.config, topics, self.clock, check)
         for name in self.stages:
-            built = getattr(builder, name)()
+            built = builder.build(FLOW[name])
             hosted.append(self._host(FLOW[name], topics, built, check, health))
             background += built.background
         beating: list[asyncio.Task[None]] = []
@@ -128,12 +130,15 @@ class Worker:
 
     def _host(self, route: Route, topics: Topics, built: _Built, check: TopicCheck, health: Health) -> HostedStage:
         step = StageStep(route.stage, route.source, built.stage, topics, built.failing)
+        own: list[Intake] = []
+
+        async def owned(record: Received, found: Mapping[str, bytes]) -> Sequence[Output]:
+            _INTAKE.set(own[0])  # each step runs in a task of its own
+            return await step(record, found)
 
         def intake(through: StepFunction) -> Intake:
             built_intake = Intake(
-                self._settings(
-                    route.stage, check.partitions, open_sources="services" in topics[route.source].written_by
-                ),
+                self._settings(route, check.partitions, open_sources="services" in topics[route.source].written_by),
                 sources=[topics.full(route.source)],
                 targets=[topics.full(name) for name in route.targets],
                 rekeyed=[topics.full(name) for name in route.rekeyed],
@@ -142,25 +147,24 @@ class Worker:
                 ownership=built.ownership,
                 pipelined=route.pipelined,
             )
-            if built.permit is not None:
-                built.permit.intake = built_intake
-            health.watch(route.stage, built_intake)
+            own[:] = [built_intake]
+            health.watch(route.name, built_intake)
             return built_intake
 
-        return HostedStage(route.stage, intake, step)
+        return HostedStage(route.name, intake, owned)
 
-    def _settings(self, stage: str, partitions: int, *, open_sources: bool) -> Settings:
+    def _settings(self, route: Route, partitions: int, *, open_sources: bool) -> Settings:
         kafka = self.config.kafka
         return Settings(
             brokers=kafka.brokers,
-            group=group_name(kafka.prefix, stage),
-            instance=f"{self.name}-{stage}",
+            group=group_name(kafka.prefix, route.name),
+            instance=f"{self.name}-{route.name}",
             lock_dir=self.config.worker.lock_dir,
             partitions=partitions,
             grown=kafka.partitions is not None,
             topics_wait=kafka.topics_wait,
             session=kafka.session,
-            cap=kafka.in_flight,
+            cap=self.config.invoke.batch.in_flight if route.name == "invoke_batch" else kafka.in_flight,
             span=kafka.span,
             key_queue=kafka.key_queue,
             fetch_wait_ms=max(1, round(kafka.fetch_wait * 1000)),
@@ -190,6 +194,15 @@ class _Builder:
         self._policy = load_policy(config.policy.file)
         self._hash_key = content_key(self._key)
         self._ending = Ending(signer, self._policy.stamp, clock)
+        self._built: dict[str, _Built] = {}
+
+    def build(self, route: Route) -> _Built:
+        """The stage that works at an intake. One that works at two is built once, and its background comes with the first:
+        connections, breakers, budgets and turns are shared."""
+        if (built := self._built.get(route.stage)) is not None:
+            return replace(built, background=())
+        built = self._built[route.stage] = getattr(self, route.stage)()
+        return built
 
     def admit(self) -> _Built:
         config = self._config
@@ -250,7 +263,6 @@ class _Builder:
             raise ConfigError("routes: there is none, so no model could be asked; name one with its candidates")
         providers = {settings.name: OpenAIProvider(settings) for settings in config.providers}
 
-        permit = _Permit()
         invoker = Invoker(
             routes=config.routes,
             providers=providers,
@@ -259,10 +271,10 @@ class _Builder:
             clock=self._clock,
             rng=random.Random(),
             settings=config.invoke,
-            permit=permit,
+            permit=_Permit(),
         )
         connections = _closing(providers.values())
-        return _Built(Invoke(invoker, self._clock), self._failing("invoke"), (connections,), permit=permit)
+        return _Built(Invoke(invoker, self._clock), self._failing("invoke"), (connections,))
 
     def verify(self) -> _Built:
         chains = Chains(OutputChain, self._policy, self._hash_key)

@@ -1,7 +1,7 @@
 """lookup: has this question been answered already?
 
-A hit becomes a completion, which verify treats like any other answer; a miss becomes an invocation. A cache that fails
-is a miss: savings fail open.
+A hit becomes a completion, which verify treats like any other answer; a miss becomes an invocation, in the topic of its lane:
+however many batch requests there are, no interactive one stands behind them. A cache that fails is a miss: savings fail open.
 """
 
 import logging
@@ -14,6 +14,9 @@ from streamguard.stages.contract import Event, Out, Step
 from streamguard.stages.watch import Watch
 
 log = logging.getLogger(__name__)
+
+_TOPIC_OF_LANE = {"batch": "invocations-batch"}
+"""By the record alone: a second run, whoever makes it, chooses the same topic. A lane that is not known is interactive."""
 
 
 class Lookup:
@@ -49,7 +52,7 @@ class Lookup:
         decision = "off" if guarded.head.cache == "off" else "miss"
         trail = (*guarded.trail, watch.entry(decision, stale=True if hit else None))
         invocation = carry(guarded, Invocation, trail=trail, stale=hit.entry if hit else None)
-        return [Out("invocations", event.key, invocation)]
+        return [Out(_TOPIC_OF_LANE.get(guarded.head.lane, "invocations"), event.key, invocation)]
 
     def _find(self, guarded: Guarded) -> Hit | None:
         if guarded.head.cache == "off":

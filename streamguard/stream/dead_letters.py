@@ -22,7 +22,7 @@ RUN = "run"
 CODE, STAGE, AT, SIZE = "dlq.code", "dlq.stage", "dlq.at", "dlq.size"
 _KEPT = ("dlq.src", "dlq.of")
 
-PASSES = ("requests", "admitted", "guarded", "invocations", "completions")
+PASSES = ("requests", "admitted", "guarded", "invocations", "invocations-batch", "completions")
 """Topics whose records are a request under way: replayed, it makes its next pass."""
 BOOKINGS = ("outcomes", "telemetry", "payloads")
 """Topics whose records tell how a request ended: replayed, that is booked late."""

@@ -1,4 +1,4 @@
-"""Before a worker reads or writes anything: are its topics there, and do all topics of the line have one partition count?"""
+"""Before a worker reads or writes anything: are its topics there, and have those in which places matter one partition count?"""
 
 import logging
 from collections import defaultdict
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 Look = Callable[[], Awaitable[Mapping[str, int]]]
 """The partition counts of the topics that exist, by their names on the cluster."""
+_ANYWHERE = ("model", "request")
+"""Keys of topics that everybody reads whole: they may have any number of partitions, and need not grow with the others."""
 _AGAIN = 0.5
 _TELL = 10.0  # seconds between two lines of the log about what is missing
 
@@ -72,12 +74,12 @@ class TopicCheck:
         self._partitions = one_count(ours, self._told)
 
     def _names(self) -> list[str]:
-        return [topic.name for topic in self._topics]
+        return [topic.name for topic in self._topics if topic.key not in _ANYWHERE]
 
 
-def needed_topics(stage: str) -> tuple[str, ...]:
-    """The topics that a stage reads and writes, without prefix."""
-    route = FLOW[stage]
+def needed_topics(name: str) -> tuple[str, ...]:
+    """The topics that an intake and its stage read and write, without prefix."""
+    route = FLOW[name]
     return (route.source, *route.targets, *route.rekeyed, *route.beside)
 
 

@@ -11,7 +11,16 @@ from tests.chaos.audit_steps import Line
 
 ONE_EACH = ("outcomes", "responses", "telemetry", "settlements")
 """A request that was decided on has one record in each of these."""
-_AT_MOST_ONE = ("admission-journal", "admitted", "guarded", "invocations", "completions", "payloads", "cache-entries")
+_AT_MOST_ONE = (
+    "admission-journal",
+    "admitted",
+    "guarded",
+    "invocations",
+    "invocations-batch",
+    "completions",
+    "payloads",
+    "cache-entries",
+)
 
 ByIdentity = Mapping[Identity, Mapping[str, Sequence[Kept]]]
 

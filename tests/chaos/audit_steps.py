@@ -20,8 +20,9 @@ _STEPS: Mapping[str, Sequence[frozenset[str]]] = {
     for stage, steps in {
         "admit": (("admission-journal", "admitted"), ("requests",)),
         "guard": (("guarded",), ("outcomes", "responses")),
-        "lookup": (("invocations",), ("completions",)),
+        "lookup": (("invocations",), ("invocations-batch",), ("completions",)),
         "invoke": (("completions",),),
+        "invoke_batch": (("completions",),),
         "verify": (("outcomes", "responses"),),
     }.items()
 }

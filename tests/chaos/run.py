@@ -200,12 +200,14 @@ def _members(clock: FakeTime | None, cluster: KafkaCluster | None) -> list[Membe
     members = [
         Member("all"),
         Member("front", ("admit", "guard")),
-        Member("model", ("lookup", "invoke")),
+        Member("model", ("lookup", "invoke", "invoke_batch")),
         Member("back", ("verify", "settle")),
         Member("spare", spare=True),
     ]
     if clock is not None:
-        members.append(Member(CLOCK, ("admit", "guard", "invoke", "settle"), environment=clock.environment()))
+        members.append(
+            Member(CLOCK, ("admit", "guard", "invoke", "invoke_batch", "settle"), environment=clock.environment())
+        )
     if cluster is not None:
         stages = ("admit", "lookup", "invoke", "verify", "settle")
         members.append(Member(DOOR, stages, brokers=cluster.door(DOOR).brokers))

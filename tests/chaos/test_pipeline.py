@@ -29,6 +29,7 @@ SESSION = 4.0
 ONCE = (
     "guarded",
     "invocations",
+    "invocations-batch",
     "completions",
     "responses",
     "outcomes",

@@ -97,7 +97,8 @@ class Line:
                 [TopicPartition(self.topics.full(name), n) for name in self._records for n in range(PARTITIONS)]
             )
             self._reading = asyncio.create_task(self._read())
-            await until_stages_work(self._brokers, self.topics, SystemClock(), seconds=SECONDS)
+            stages = {stage for named in self._workers.values() for stage in named}
+            await until_stages_work(self._brokers, self.topics, SystemClock(), stages=stages, seconds=SECONDS)
         except BaseException:
             await self.__aexit__()
             raise

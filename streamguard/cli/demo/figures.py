@@ -47,7 +47,9 @@ class Figures:
     saved_nusd: int = 0
     unknown_costs: int = 0
     total_us: list[int] = field(default_factory=list[int])
-    stages_us: dict[str, list[int]] = field(default_factory=lambda: {stage: [] for stage in FLOW if stage != "settle"})
+    stages_us: dict[str, list[int]] = field(
+        default_factory=lambda: {route.stage: [] for route in FLOW.values() if route.stage != "settle"}
+    )
 
     def add(self, outcome: Mapping[str, Any]) -> None:
         """Count one outcome."""

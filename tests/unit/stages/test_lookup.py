@@ -1,5 +1,7 @@
 """A fresh entry answers; anything else goes on to a model."""
 
+import pytest
+
 from streamguard.cache.exact import ExactCache, Hit
 from streamguard.clock import FakeClock
 from streamguard.events.codec import encode
@@ -89,3 +91,24 @@ async def test_an_interrupted_run_decides_the_same_though_the_cache_has_changed(
 
     assert again.topic == "invocations"
     assert still.topic == "completions"
+
+
+@pytest.mark.parametrize(
+    ("lane", "topic"), [("interactive", "invocations"), ("batch", "invocations-batch"), ("night", "invocations")]
+)
+async def test_each_lane_has_its_own_topic_and_one_that_nobody_knows_is_interactive(lane: str, topic: str) -> None:
+    head = request().head().model_copy(update={"lane": lane})
+    empty = Lookup(ExactCache(1, 1), FakeClock(NOW))
+
+    [out] = await empty.run(event(guarded(head=head)), None)
+    [again] = await Lookup(cached(), FakeClock(NOW)).run(event(guarded(head=head)), out.record)
+
+    assert (out.topic, again.topic) == (topic, topic)
+
+
+async def test_a_hit_needs_no_lane() -> None:
+    head = request(lane="batch").head()
+
+    [out] = await Lookup(cached(), FakeClock(NOW)).run(event(guarded(head=head)), None)
+
+    assert out.topic == "completions"

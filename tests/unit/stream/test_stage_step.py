@@ -171,8 +171,8 @@ def test_every_topic_of_a_record_names_one_that_exists_and_every_stage_writes_wh
         assert topic.record is None or topic.record in RECORDS
     for route in FLOW.values():
         written: Sequence[str] = (*route.targets, *route.rekeyed)
-        assert all(route.stage in TOPICS[name].written_by for name in written)
-        assert route.stage in TOPICS[route.source].read_by
+        assert all(route.name in TOPICS[name].written_by for name in written)
+        assert route.name in TOPICS[route.source].read_by
 
 
 def test_a_letter_keeps_a_record_without_a_value() -> None:

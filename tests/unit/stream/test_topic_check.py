@@ -46,7 +46,15 @@ async def test_all_there_and_equal_is_taken_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "topic"), [("admit", "requests"), ("lookup", "cache-entries"), ("settle", "payloads")]
+    ("stage", "topic"),
+    [
+        ("admit", "requests"),
+        ("lookup", "cache-entries"),
+        ("lookup", "invocations-batch"),
+        ("invoke", "cancellations"),
+        ("invoke_batch", "breakers"),
+        ("settle", "payloads"),
+    ],
 )
 async def test_a_missing_topic_is_waited_for_then_named(
     stage: str, topic: str, caplog: pytest.LogCaptureFixture
@@ -71,6 +79,17 @@ async def test_unequal_counts_are_refused_with_names_and_counts_whichever_stage_
     ) as refused:
         await check(Cluster({**ALL, f"p.{topic}": 16}), FakeClock(), "verify")()
     assert isinstance(refused.value, Refusal)
+
+
+@pytest.mark.parametrize("topic", ["breakers", "cancellations"])
+async def test_topics_that_all_read_whole_may_have_any_count(topic: str) -> None:
+    done = check(Cluster({**ALL, f"p.{topic}": 1}), FakeClock())
+    await done()
+    assert done.partitions == 12
+
+
+async def test_the_line_fits_together_as_its_files_describe_it() -> None:
+    await check(Cluster({TOPICS.full(topic.name): topic.partitions for topic in TOPICS}), FakeClock())()
 
 
 async def test_told_the_count_it_goes_on_with_that_and_says_what_is_wider(caplog: pytest.LogCaptureFixture) -> None:
