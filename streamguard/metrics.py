@@ -56,6 +56,14 @@ TURN_WAIT_SECONDS = Histogram(
     ["lane"],
     buckets=SHORT,
 )
+BREAKER_STATE = Gauge(
+    "streamguard_breaker_state", "State of a model's breaker: 0 closed, 1 half-open, 2 open.", ["provider", "model"]
+)
+BREAKER_CHANGES = Counter(
+    "streamguard_breaker_changes_total",
+    "Changes of state that this process made, or learned from another.",
+    ["provider", "model", "state"],
+)
 REMOTE_CHECKS = Counter(
     "streamguard_remote_checks_total", "Second opinions asked for.", ["name", "direction", "result"]
 )

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable
 from typing import Any, Protocol
 
 from streamguard.errors import StreamguardError
@@ -18,15 +17,18 @@ class ChunkLost(StreamguardError):
     """A chunk is not stored, or nobody knows that it is."""
 
 
+Stored = asyncio.Future[Any]
+"""Done once a chunk is stored; fails when it is not, or nobody knows."""
+
+
 class ChunkWriter(Protocol):
     """Who brings chunks to their readers, apart from the steps of the line."""
 
-    async def write(self, event: Event[Any], chunk: Chunk) -> Awaitable[None]:
+    async def write(self, event: Event[Any], chunk: Chunk) -> Stored:
         """Hand over the next chunk of the request of `event`; returns before it is stored.
 
-        What it gives ends once the chunk is stored; it may be awaited late, or never. Chunks of one event are stored in the order
-        in which they were handed over. Both raise `ChunkLost`, the first within a short time: a broker that is away
-        holds nobody up.
+        What it gives may be awaited late, or never. Chunks of one event are stored in the order in which they were handed over.
+        Raises `ChunkLost` where it cannot take the chunk within a short time: a broker that is away holds nobody up.
         """
         ...
 
@@ -40,16 +42,16 @@ class FakeChunkWriter:
         self.stored: list[Chunk] = []
         self._lose, self._refuse = lose, refuse
 
-    async def write(self, event: Event[Any], chunk: Chunk) -> Awaitable[None]:
+    async def write(self, event: Event[Any], chunk: Chunk) -> Stored:
         number = len(self.handed)
         if self._refuse is not None and number >= self._refuse:
             raise ChunkLost("refused")
         await asyncio.sleep(0)
         self.handed.append(chunk)
-        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        stored: Stored = asyncio.get_running_loop().create_future()
         if number in self._lose:
             stored.set_exception(ChunkLost("lost"))
-            stored.exception()  # it may never be awaited
+            stored.exception()  # so that nobody has to look
         else:
             self.stored.append(chunk)
             stored.set_result(None)

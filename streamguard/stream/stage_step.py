@@ -146,7 +146,7 @@ class StageStep:
 
     def _outputs(self, step: Step, event: Event[Any], headers: Mapping[str, bytes]) -> list[Output]:
         # what is no trace is not passed on: it may hold anything, and headers carry no user text
-        trace = headers["traceparent"] if event.trace_id else _new_trace(event.src)
+        trace = headers["traceparent"] if event.trace_id else new_trace(event.src)
         deadline = _deadline(event.record)
         return [self._output(out, trace, deadline) for out in step]
 
@@ -202,7 +202,7 @@ def trace_id(headers: Mapping[str, bytes]) -> str | None:
     return found[1].decode() if found else None
 
 
-def _new_trace(src: str) -> bytes:
+def new_trace(src: str) -> bytes:
     """A trace for a request that came without: derived from where it lay, so that a second run continues the same."""
     digest = hashlib.blake2b(src.encode(), digest_size=24).hexdigest()
     return f"00-{digest[:32]}-{digest[32:]}-01".encode()

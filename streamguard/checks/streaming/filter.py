@@ -108,6 +108,11 @@ class StreamFilter:
             return StreamResult(findings)
         return StreamResult(findings, blocked.reason or Reason.INTERNAL, blocked.code)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether `result.blocked` is set; cheaper than asking for it after each chunk."""
+        return self._failed or any(stage.stopped for stage in self._stages)
+
     def feed(self, chunk: str) -> str:
         """What may be shown now that `chunk` has come."""
         return self._run(chunk, ended=False)
@@ -117,7 +122,7 @@ class StreamFilter:
         return self._run("", ended=True)
 
     def _run(self, text: str, *, ended: bool) -> str:
-        if self._failed or any(stage.stopped for stage in self._stages):
+        if self.stopped:
             return ""
         try:
             for stage in self._stages:
