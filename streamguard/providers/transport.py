@@ -75,14 +75,18 @@ class _Body(httpx.AsyncByteStream):
         self._response = response
         self._request = request
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        # all that has arrived comes as one: events of a stream that came together are handled together
         try:
-            async for chunk in self._response.content.iter_chunked(_CHUNK):
-                yield chunk
-        except GeneratorExit:
-            raise
+            chunk = await self._response.content.read(_CHUNK)
         except Exception as error:
             raise _translated(error, self._request) from error
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
 
     async def aclose(self) -> None:
         # gives the connection back when the body was read to its end, and closes it otherwise
