@@ -31,7 +31,7 @@ from streamguard.metrics import RETRY_BUDGET_EXHAUSTED
 
 _PARTS = 20
 """The window is counted in this many parts: constant memory at any rate."""
-_KEPT = 0.1
+_KEPT = 0.2
 """Of the whole allowance: kept from first choices for questions whose own next candidate fails."""
 
 
@@ -85,7 +85,8 @@ class Budget:
             return True
         return self._clock.monotonic() - self._first_at >= self._rest
 
-    def _ask_first(self) -> bool:
+    def ask_first(self) -> bool:
+        """For `Stake`: leave for a question to go to its first choice; it is out until it `came_back`."""
         if not self._may_ask_first():
             RETRY_BUDGET_EXHAUSTED.labels(self._provider, "first").inc()
             return False
@@ -93,20 +94,24 @@ class Budget:
         self._first_at = self._clock.monotonic()
         return True
 
-    def _take(self, *, owed: bool) -> bool:
+    def came_back(self) -> None:
+        """For `Stake`: the first choice has answered the question or failed it."""
+        self._out -= 1
+        self._now().tried += 1
+
+    def take(self, *, owed: bool, caused: bool) -> bool:
+        """For `Stake`: leave for a further call, always when it is `owed`; `caused` by the first choice or by another."""
         if not owed and self.left < 1:
             RETRY_BUDGET_EXHAUSTED.labels(self._provider, "further").inc()
             return False
-        self._now().taken += 1
+        counts = self._now()
+        counts.taken += 1
+        counts.caused += caused
         return True
 
-    def _end(self, *, first: bool, caused: int, live: bool) -> None:
-        counts = self._now()
-        counts.answered += live
-        if first:
-            self._out -= 1
-            counts.tried += 1
-            counts.caused += caused
+    def answered(self) -> None:
+        """For `Stake`: a model answered a question that was bound for this provider."""
+        self._now().answered += 1
 
     def _allowed(self) -> float:
         return max(self._floor, self._settings.share * (self._past.answered + self._now().answered))
@@ -142,18 +147,17 @@ class Budget:
 class Stake:
     """One question's part in the budget. Not safe to share between questions."""
 
-    __slots__ = ("_budget", "_caused", "_ended", "_first", "_owed")
+    __slots__ = ("_budget", "_ended", "_first", "_out", "_owed")
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self._first = self._owed = self._ended = False
-        self._caused = 0
+        self._first = self._out = self._owed = self._ended = False
 
     def first(self) -> bool:
-        """Leave to ask the first choice, asked for right before that call; once. False: go on to the next candidate
-        (`retry_budget`), if there is one that can be asked; otherwise ask the first choice in spite of it."""
-        if not self._first and not self._ended and self._budget._ask_first():  # pyright: ignore[reportPrivateUsage] - one thing in two parts
-            self._first = self._owed = True
+        """Leave to ask the first choice, asked for right before that call. False: go on to the next candidate (`retry_budget`)
+        if there is one that can be asked; else ask the first choice in spite of it."""
+        if not self._first and not self._ended:
+            self._first = self._out = self._owed = self._budget.ask_first()
         return self._first
 
     def retry(self) -> bool:
@@ -168,14 +172,21 @@ class Stake:
 
     def end(self, *, live: bool) -> None:
         """The question is over; `live` says that a model answered it, whichever. Idempotent: the first word counts."""
-        if not self._ended:
-            self._ended = True
-            self._budget._end(first=self._first, caused=self._caused, live=live)  # pyright: ignore[reportPrivateUsage] - one thing in two parts
+        if self._ended:
+            return
+        self._ended = True
+        self._come_back()
+        if live:
+            self._budget.answered()
 
     def _take(self, *, owed: bool) -> bool:
-        leave = self._budget._take(owed=owed)  # pyright: ignore[reportPrivateUsage] - one thing in two parts
-        self._caused += leave
-        return leave
+        self._come_back()
+        return self._budget.take(owed=owed, caused=self._first)
+
+    def _come_back(self) -> None:
+        if self._out:
+            self._out = False
+            self._budget.came_back()
 
 
 class RetryBudgets:
