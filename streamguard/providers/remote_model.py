@@ -18,7 +18,7 @@ from streamguard.config import (
     RemoteCheckSettings,
     VerdictEndpoint,
 )
-from streamguard.providers.breaker import Breaker
+from streamguard.providers.breaker import Breaker, Permit
 from streamguard.providers.chat_scores import JudgeForm
 from streamguard.providers.chat_verdict import VerdictForm
 from streamguard.providers.classification import ClassificationForm
@@ -33,8 +33,8 @@ from streamguard.providers.errors import (
     Refused,
     TooLong,
 )
+from streamguard.providers.failures import error_of_exception, error_of_status, read_body
 from streamguard.providers.moderation import ModerationForm
-from streamguard.providers.openai import error_of_exception, error_of_status, read_body
 from streamguard.providers.remote_form import Form, Scores
 from streamguard.providers.transport import AiohttpTransport
 
@@ -87,7 +87,8 @@ class HttpRemoteModel:
                 minimum_calls=_NO_RATE,
                 open_seconds=settings.pause,
                 probes=1,
-            )
+            ),
+            self._clock,
         )
 
     async def judge(self, texts: Sequence[str], *, timeout: float) -> Sequence[Scores]:
@@ -140,8 +141,8 @@ class HttpRemoteModel:
             raise InvalidResponse(status=200) from None
 
     async def _call(self, body: bytes, until: float) -> bytes:
-        permit = self._breaker.permit(self._clock.monotonic())
-        if permit is None:
+        permit = self._breaker.permit()
+        if not isinstance(permit, Permit):
             raise Paused
         left = until - self._clock.monotonic()
         failed = False
@@ -157,11 +158,11 @@ class HttpRemoteModel:
             failed = not error.answered and not isinstance(error, Refused)
             raise
         else:
-            self._breaker.success(permit, self._clock.monotonic())
+            self._breaker.success(permit, 0.0)
             return content
         finally:
             if failed:
-                self._breaker.failure(permit, self._clock.monotonic())
+                self._breaker.failure(permit, 0.0)
             else:
                 self._breaker.release(permit)
 
