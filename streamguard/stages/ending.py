@@ -16,6 +16,7 @@ from streamguard.events.request import Message, RequestHead
 from streamguard.events.stages import Admitted, CacheUse, Carried, Completion, Guarded, Invocation, Placeholder
 from streamguard.events.trail import TrailEntry, Verdict
 from streamguard.events.usage import Usage
+from streamguard.stages.chunks import CHUNKS, last_word
 from streamguard.stages.contract import Event, Out, Step
 from streamguard.stages.watch import Watch
 
@@ -75,7 +76,7 @@ class Ending:
         completion = event.record
         return self._end(
             event.key,
-            placeholders=completion.placeholders,
+            record=completion,
             output=output,
             parsed=parsed,
             status=status,
@@ -95,7 +96,12 @@ class Ending:
         else:  # nobody can tell which calls invoke made before it gave up
             made = {"cost_nusd": None if isinstance(record, Invocation) else 0, "cache": _no_cache(record.head)}
         return self._end(
-            event.key, status="failed", reason=Reason.INTERNAL, **_carried(record, entry, record.verdicts), **made
+            event.key,
+            record=record,
+            status="failed",
+            reason=Reason.INTERNAL,
+            **_carried(record, entry, record.verdicts),
+            **made,
         )
 
     def _end(
@@ -110,7 +116,7 @@ class Ending:
         reason: Reason | None,
         output: str | None = None,
         parsed: JsonValue = None,
-        placeholders: Placeholders = (),
+        record: Carried | None = None,
         newer: Mapping[str, Any],
         **fields: Any,
     ) -> Step:
@@ -121,7 +127,7 @@ class Ending:
             run=run,
             status=status,
             reason=reason,
-            output=for_service(output, parsed, placeholders)[0],
+            output=for_service(output, parsed, _placeholders(record))[0],
             policy_version=self._policy_version,
             prompt=fields.get("prompt"),
             provider=fields.get("provider"),
@@ -145,12 +151,13 @@ class Ending:
             provenance=provenance,
             **fields,
         )
-        return conclude(key, outcome, placeholders)
+        return conclude(key, outcome, record)
 
 
-def conclude(key: str, outcome: Outcome, placeholders: Placeholders) -> Step:
-    """The outcome, which decides, and the response that follows from it; equal however often it is asked for."""
-    output, parsed = for_service(outcome.output, outcome.parsed, placeholders)
+def conclude(key: str, outcome: Outcome, record: Carried | None = None) -> Step:
+    """The outcome, which decides, the response that follows from it, and what readers of a stream are told last; equal however
+    often it is asked for. `record` is what the request came with to the stage that ended it, None before guard was past."""
+    output, parsed = for_service(outcome.output, outcome.parsed, _placeholders(record))
     response = Response(
         request_id=outcome.head.request_id,
         tenant_id=outcome.head.tenant_id,
@@ -171,7 +178,9 @@ def conclude(key: str, outcome: Outcome, placeholders: Placeholders) -> Step:
         timings=outcome.timings,
         provenance=outcome.provenance,
     )
-    return [Out("outcomes", key, outcome), Out("responses", key, response)]
+    ends = [Out("outcomes", key, outcome), Out("responses", key, response)]
+    chunk = last_word(outcome, output, record) if record is not None else None
+    return ends if chunk is None else [*ends, Out(CHUNKS, key, chunk)]
 
 
 def for_service(output: str | None, parsed: JsonValue, placeholders: Placeholders) -> tuple[str | None, JsonValue]:
@@ -195,6 +204,10 @@ def _put_back_json(value: JsonValue, placeholders: Placeholders) -> JsonValue:
     if isinstance(value, dict):
         return {put_back(name, placeholders): _put_back_json(item, placeholders) for name, item in value.items()}
     return value
+
+
+def _placeholders(record: Carried | None) -> Placeholders:
+    return record.placeholders if isinstance(record, Guarded) else ()
 
 
 def _carried(record: Carried, entry: TrailEntry, verdicts: tuple[Verdict, ...]) -> Mapping[str, Any]:

@@ -113,7 +113,7 @@ class Guard:
         if isinstance(found, Guarded):
             return [Out("guarded", event.key, found)]
         if isinstance(found, Outcome):
-            return conclude(event.key, found, ())
+            return conclude(event.key, found)
         # a replay lies behind whatever was admitted since, and an operator vouches for it
         if event.run is None and self._epochs.void(event.partition, event.offset, decision.partition, decision.epoch):
             return []

@@ -17,6 +17,7 @@ from streamguard.events.outcome import Outcome, Status
 from streamguard.events.reason import Reason
 from streamguard.events.stages import Completion
 from streamguard.events.trail import Verdict
+from streamguard.stages.asked import asked_text, system_text
 from streamguard.stages.contract import Event, Step
 from streamguard.stages.ending import Ending, conclude
 from streamguard.stages.guard import CheckFailed
@@ -38,7 +39,7 @@ class Verify:
     async def run(self, event: Event[Completion], found: Record | None) -> Step:
         """The outcome and its response. Raises `CheckFailed` when a check could not be made: safety fails closed."""
         if isinstance(found, Outcome):
-            return conclude(event.key, found, event.record.placeholders)
+            return conclude(event.key, found, event.record)
         watch = Watch("verify", self._clock)
         completion = event.record
         if completion.output is None:
@@ -59,8 +60,8 @@ class Verify:
         checked = self._chains.of(completion.prompt.name).run(
             text,
             placeholders=completion.placeholders,
-            system_text="\n".join(message.content for message in ask.messages if message.role == "system"),
-            asked="\n".join(message.content for message in ask.messages if message.role != "system"),
+            system_text=system_text(ask),
+            asked=asked_text(ask),
             canary=ask.canary,
             finish_reason=completion.finish_reason,
         )

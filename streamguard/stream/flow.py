@@ -30,9 +30,11 @@ class Route:
 
 _ENDED = ("outcomes", "responses", "dead-letters")
 """Where every stage after admit can end a request that it cannot handle."""
-_INVOKED = ("completions", *_ENDED)
-_ASKING = ("cancellations", "breakers", "response-chunks")
-"""What workers that ask models read, tell each other, and show meanwhile."""
+_SHOWN = ("response-chunks", *_ENDED)
+"""And where those say it that may have shown something of the answer. Workers write there while a step runs, too."""
+_INVOKED = ("completions", *_SHOWN)
+_ASKING = ("cancellations", "breakers")
+"""What workers that ask models read, and tell each other."""
 
 FLOW: dict[str, Route] = {
     route.name: route
@@ -44,7 +46,7 @@ FLOW: dict[str, Route] = {
         ),
         Route("invoke", "invocations", _INVOKED, beside=_ASKING),
         Route("invoke", "invocations-batch", _INVOKED, beside=_ASKING, intake="invoke_batch"),
-        Route("verify", "completions", _ENDED),
+        Route("verify", "completions", _SHOWN),
         Route("settle", "outcomes", ("telemetry", "payloads", "dead-letters"), ("settlements", "cache-entries")),
     )
 }

@@ -14,7 +14,7 @@ from streamguard.events.booked import JournalEntry
 from streamguard.events.codec import RECORDS, decode, encode, schema_name
 from streamguard.events.outcome import Outcome
 from streamguard.events.request import Request
-from streamguard.events.stages import Admitted, Carried, Completion
+from streamguard.events.stages import Admitted, Carried
 from streamguard.intake.contract import Output, Received
 from streamguard.intake.damage import is_text
 from streamguard.intake.errors import BurialRefused, Diverged
@@ -29,6 +29,9 @@ MAX_RECORD_BYTES = 1_000_000
 """The largest value that is written; the brokers' usual limit for a batch of one is 1 MiB with headers."""
 
 _TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+_DECIDING = ("admission-journal", "outcomes", "telemetry")
+"""In a step of several outputs the first is to one of these."""
 
 Failing = Callable[[Event[Any]], Step]
 """How a request ends that a stage could read but not handle: the outputs beside the dead letter."""
@@ -112,8 +115,7 @@ class StageStep:
         value = found.get(self._topics.full("outcomes"))
         if not value:
             return ()
-        placeholders = event.record.placeholders if isinstance(event.record, Completion) else ()
-        return conclude(event.key, decode(Outcome, value), placeholders)
+        return conclude(event.key, decode(Outcome, value), event.record if isinstance(event.record, Carried) else None)
 
     def _event(self, record: Received, headers: Mapping[str, bytes]) -> Event[Any]:
         run = replayed_run(headers, self._topics.full(DEAD_LETTERS))
@@ -134,8 +136,9 @@ class StageStep:
         )
 
     def _found(self, found: Mapping[str, bytes]) -> Record | None:
-        """The first output that exists: the deciding one, since it is acknowledged before the others are sent."""
-        for full, value in found.items():
+        """The deciding output, which exists when any does: it is acknowledged before the others are sent. A scan may come upon
+        those earlier."""
+        for full, value in sorted(found.items(), key=lambda item: self._topics.plain(item[0]) not in _DECIDING):
             record = self._topics[self._topics.plain(full)].record
             if record is not None and value:
                 try:

@@ -43,7 +43,7 @@ def test_the_response_can_be_derived_again_from_the_outcome() -> None:
     step = ending().completed(event(made), entry, "answered", None, output=made.output, parsed=None, verdicts=())
     outcome, response = ended(step)
 
-    assert ended(conclude("acme/r1", outcome, made.placeholders))[1] == response
+    assert ended(conclude("acme/r1", outcome, made))[1] == response
 
 
 def test_the_signature_covers_what_the_service_receives() -> None:
