@@ -1,0 +1,47 @@
+"""What a model's headers say is left of its requests or tokens, carried forward to now. Pure.
+
+Vendors fill a bucket steadily: `reset` of OpenAI and Anthropic is the time until it is full again, so that what is missing comes
+back in even parts until then. How much a full bucket holds is learned: the most that was ever left. Where a call asks for more
+than that, it waits for the reset.
+"""
+
+from math import inf
+
+
+class Left:
+    """One bucket, of requests or of tokens. Times are seconds of a monotonic clock."""
+
+    __slots__ = ("_at", "_full", "_left", "_number", "_rate", "_reset_at")
+
+    def __init__(self) -> None:
+        self._left = inf
+        self._full = 0.0
+        self._rate = 0.0
+        self._at = 0.0
+        self._reset_at = 0.0
+        self._number = 0
+
+    def told(self, left: int, reset: float | None, *, at: float, number: int, since: float) -> None:
+        """The headers of call `number`: at `at` there was `left`, and all of it again `reset` seconds later. Calls that began
+        after it have used `since`. What an older call brings is no news. Without a reset there is nothing to wait for."""
+        if number < self._number:
+            return
+        self._number = number
+        self._full = max(self._full, float(left))
+        if reset is None or reset <= 0:
+            self._left = inf
+            return
+        self._left, self._at, self._reset_at = left - since, at, at + reset
+        self._rate = (self._full - left) / reset
+
+    def use(self, amount: float) -> None:
+        """A call takes `amount` of it."""
+        self._left -= amount
+
+    def ready_at(self, amount: float, now: float) -> float:
+        """When `amount` is there; `now` when it is. The reset that was told ends every wait: what is known then is too old."""
+        if self._left >= amount or now >= self._reset_at:
+            return now
+        if amount > self._full or self._rate <= 0:
+            return self._reset_at
+        return max(now, min(self._reset_at, self._at + (amount - self._left) / self._rate))
