@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Protocol, cast
 
 import httpx
+import orjson
 
 from streamguard.clock import Clock
 from streamguard.providers.contract import CallLimits, ChatAnswer, ChatRequest, Progress, RateLimit
@@ -14,6 +15,7 @@ from streamguard.providers.errors import (
     CallTimeout,
     Disconnected,
     FirstTokenLate,
+    Refused,
     ResponseTooLarge,
     StreamBroken,
     StreamStalled,
@@ -34,6 +36,15 @@ Read = Callable[[bytes], ChatAnswer]
 """Makes an answer of a whole body. Raises `CallFailed`."""
 RateOf = Callable[[Mapping[str, str], int], RateLimit | None]
 """What headers tell, at a time in microseconds since the epoch."""
+
+
+def encoded(body: Mapping[str, object]) -> bytes:
+    """The body of a request. Raises `Refused` where JSON cannot say it: half a surrogate pair, a schema too deep."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        # from None: the error may quote the text
+        raise Refused from None
 
 
 class StreamReading(Protocol):
@@ -212,6 +223,8 @@ class HttpCalls:
             try:
                 for event in events.end() if chunk is None else events.feed(chunk):
                     reading.take(event)
+                    if reading.finished:
+                        break
             except CallFailed as error:
                 failed = error
             # what came before the failure was generated all the same

@@ -1,14 +1,12 @@
 """A provider that speaks OpenAI's chat completions over HTTP."""
 
 import httpx
-import orjson
 
 from streamguard.clock import Clock, SystemClock
 from streamguard.config import OpenAIProvider as OpenAISettings
-from streamguard.providers.calling import MAX_BODY_BYTES, HttpCalls
+from streamguard.providers.calling import MAX_BODY_BYTES, HttpCalls, encoded
 from streamguard.providers.contract import CallLimits, ChatAnswer, ChatRequest, Progress
 from streamguard.providers.endpoint import call_headers, endpoint
-from streamguard.providers.errors import Refused
 from streamguard.providers.openai_answer import read_answer
 from streamguard.providers.openai_body import request_body
 from streamguard.providers.openai_stream import OpenAIStream
@@ -65,12 +63,7 @@ class OpenAIProvider:
 
     async def chat(self, ask: ChatRequest, *, limits: CallLimits, progress: Progress | None = None) -> ChatAnswer:
         """See `ChatProvider.chat`."""
-        asked = request_body(ask, self._tokens_field, stream=progress is not None, usage=self._stream_usage)
-        try:
-            body = orjson.dumps(asked)
-        except TypeError:
-            # JSON cannot say it: half of a surrogate pair, or a schema hundreds of levels deep. The error may quote the text.
-            raise Refused from None
+        body = encoded(request_body(ask, self._tokens_field, stream=progress is not None, usage=self._stream_usage))
         if progress is None:
             return await self._calls.whole(ask, body, limits=limits, read=read_answer)
         return await self._calls.streamed(
