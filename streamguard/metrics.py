@@ -64,6 +64,10 @@ BREAKER_CHANGES = Counter(
     "Changes of state that this process made, or learned from another.",
     ["provider", "model", "state"],
 )
+CANCELLATIONS = Counter(
+    "streamguard_cancellations_total", "Records of the topic `cancellations`, a worker.", ["result"]
+)
+"""`result`: `told`, `old` (more than an hour) or `invalid`: services write the topic, and nothing in it can do harm."""
 REMOTE_CHECKS = Counter(
     "streamguard_remote_checks_total", "Second opinions asked for.", ["name", "direction", "result"]
 )
