@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from streamguard.providers.contract import ChatAnswer
 from streamguard.providers.errors import EmptyAnswer, RateLimited
-from tests.unit.providers.openai_shapes import STATICS, STREAMS, WHOLE
+from tests.unit.providers.openai_shapes import STATICS, WHOLE
+from tests.unit.providers.openai_stream_shapes import STREAMS
 from tests.unit.providers.wire import Shape, Told, cut, feed
 
 SHAPES = [*WHOLE, *(replace(shape, streamed=True) for shape in STREAMS), *STATICS]
