@@ -65,7 +65,7 @@ def messages_of(messages: Sequence[Message]) -> list[dict[str, object]]:
 
     The last is the user's since an answer is asked for, not the rest of one: newer models refuse to go on with their own words.
     """
-    turns: list[dict[str, object]] = []
+    turns: list[tuple[str, list[Block]]] = []
     used: set[str] = set()
     due: list[_Due] = []  # calls of the turn before
     for role, group in _grouped(messages):
@@ -73,15 +73,17 @@ def messages_of(messages: Sequence[Message]) -> list[dict[str, object]]:
             blocks, due = _spoken(group, used)
         else:
             blocks, due = _heard(group, due), []
-        if blocks:
-            if not turns and role == "assistant":
-                turns.append({"role": "user", "content": [_GO_ON]})
-            turns.append({"role": role, "content": blocks})
+        if not turns and role == "assistant":
+            turns.append(("user", [_GO_ON]))
+        if turns and turns[-1][0] == role:  # between the two stood nothing but results that are blank and of no call
+            turns[-1][1].extend(blocks)
+        elif blocks:
+            turns.append((role, blocks))
     if due:
-        turns.append({"role": "user", "content": _heard([], due)})
-    if not turns or turns[-1]["role"] == "assistant":
-        turns.append({"role": "user", "content": [_GO_ON]})
-    return turns
+        turns.append(("user", _heard([], due)))
+    if not turns or turns[-1][0] == "assistant":
+        turns.append(("user", [_GO_ON]))
+    return [{"role": role, "content": blocks} for role, blocks in turns]
 
 
 def _grouped(messages: Sequence[Message]) -> Iterator[tuple[str, list[Message]]]:

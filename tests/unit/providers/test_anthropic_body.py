@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streamguard.events.request import (
@@ -237,6 +237,7 @@ MESSAGES = st.lists(
 
 
 @given(messages=MESSAGES, cache=st.booleans())
+@example(messages=[assistant("a"), result(None, ""), assistant("b")], cache=False)
 def test_any_messages_keep_the_rules(messages: list[Message], cache: bool) -> None:
     body = sent(*messages, cache=cache)
     turns = body["messages"]
