@@ -39,7 +39,7 @@ config_option = click.option(
 )
 @click.option("--number", type=click.IntRange(0), help="Be process NUMBER of this instance, without a supervisor.")
 def worker(config_file: Path | None, stages: tuple[str, ...], processes: int, number: int | None) -> None:
-    """Run stages of the line.
+    """Run stages of the line. `invoke` asks models for interactive requests, `invoke_batch` for those of the lane batch.
 
     Keeps the processes running: one that fails is started again after a pause; one that keeps failing ends the command
     with status 1, one that refuses to run (its name is taken, its topics do not fit) with status 2. SIGTERM and Ctrl-C

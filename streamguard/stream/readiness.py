@@ -1,4 +1,4 @@
-"""When the line is ready: every stage has taken its partitions."""
+"""When the line is ready: every intake has taken its partitions."""
 
 from collections.abc import Iterable
 
@@ -15,9 +15,9 @@ from streamguard.stream.traffic import TrafficError
 async def until_stages_work(
     brokers: str, topics: Topics, clock: Clock, *, stages: Iterable[str] = tuple(FLOW), seconds: float = 60.0
 ) -> None:
-    """Return when each stage has committed for all partitions of its source, which it does just before its first step.
+    """Return when each of these intakes has committed for all partitions of its source, which it does just before its first step.
 
-    On a cluster where the stages have worked before, their old commits count. Raises `TrafficError` naming the stages that
+    On a cluster where the stages have worked before, their old commits count. Raises `TrafficError` naming the intakes that
     are not there after `seconds`.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
