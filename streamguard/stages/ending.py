@@ -6,10 +6,12 @@ from typing import Any
 from pydantic import JsonValue
 from pydantic_core import to_json
 
+from streamguard import metrics
 from streamguard.answers.provenance import Signer
 from streamguard.checks.personal_data.placeholders import put_back
 from streamguard.clock import Clock
 from streamguard.events.base import unknown
+from streamguard.events.chunk import Chunk
 from streamguard.events.outcome import Outcome, Response, Status, Timings
 from streamguard.events.reason import Reason
 from streamguard.events.request import Message, RequestHead
@@ -151,7 +153,13 @@ class Ending:
             provenance=provenance,
             **fields,
         )
-        return conclude(key, outcome, record)
+        step = conclude(key, outcome, record)
+        if isinstance(chunk := step[-1].record, Chunk):
+            stage = trail[-1].stage
+            metrics.CHUNKS.labels(stage, chunk.mark or "none").inc()
+            if chunk.mark == "retracted" and isinstance(record, Completion) and record.shown is not None:
+                metrics.RETRACTIONS.labels(stage).inc()
+        return step
 
 
 def conclude(key: str, outcome: Outcome, record: Carried | None = None) -> Step:

@@ -80,12 +80,12 @@ class Showing:
         self._event, self._make, self._writer, self._clock = event, make, writer, clock
         self._patience = patience
         self._opened: int | None = None
-        self._whole = False
         self._given_up = False
         self._number = 0
         self._reset()
 
     def _reset(self) -> None:
+        self._whole = False
         self._seq = 0
         self._beginning = Beginning()
         self._filter: StreamFilter | None = None
@@ -151,7 +151,8 @@ class Showing:
     async def _show(self, text: str, last: Mark | None = None) -> None:
         parts = [text[at : at + LONGEST] for at in range(0, len(text), LONGEST)] or [""]
         for place, part in enumerate(parts, start=1):
-            await self._write(part, last if place == len(parts) else "restart" if self._opens_again else None)
+            mark = last if place == len(parts) else None
+            await self._write(part, mark or ("restart" if self._opens_again else None))
 
     async def _withdraw(self) -> None:
         """The filter stopped: what was shown may not be kept, and of this call nothing more is shown."""
