@@ -152,14 +152,15 @@ class AnthropicStream:
         self.complete = True
 
     def _count(self, told: Any, *, last: bool = False) -> None:
-        """Counts are totals so far, and may be left out of later reports. Only what is told at the end is what was used."""
+        """Counts are totals so far, and may be left out of later reports; the output is known once its end told it."""
         if not isinstance(told, dict):
             return
-        for name, count in cast("dict[str, object]", told).items():
+        counts = cast("dict[str, object]", told)
+        for name, count in counts.items():
             if isinstance(count, int):
                 self._counts[name] = max(count, self._counts.get(name, count))
         usage = read_usage({"output_tokens": 0, **self._counts})
         if usage is not None:
             self._progress.usage = usage
-        if last and "output_tokens" in told:
-            self._draft.usage = usage
+        if last and "output_tokens" in counts:
+            self._draft.usage = read_usage({**self._counts, "output_tokens": counts["output_tokens"]})
