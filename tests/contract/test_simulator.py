@@ -187,15 +187,17 @@ async def test_refusals_have_their_status_and_only_one_says_when_to_come_back() 
     assert report["models"][0]["by_status"] == {"429": 2, "500": 1, "503": 1}
 
 
-async def test_a_reset_and_a_cut_stream_are_unfinished_and_cost_nothing() -> None:
+async def test_a_reset_and_a_cut_stream_are_unfinished_and_only_the_stream_costs() -> None:
     async with running(always(Fault.RESET, times=1), always(Fault.CUT_STREAM)) as (_, client):
         with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
             await client.post("/v1/chat/completions", json=chat())
         with pytest.raises(httpx.RemoteProtocolError):
             await client.post("/v1/chat/completions", json=chat(stream=True))
         report = await calls(client, settled=2)
-    assert [call["finished"] for call in report["detail"]] == [False, False]
-    assert report["cost_nusd"] == 0
+    reset, cut = report["detail"]
+    assert (reset["finished"], reset["partial"], reset["cost_nusd"]) == (False, False, 0)
+    assert (cut["finished"], cut["partial"], cut["cost_nusd"]) == (False, True, report["cost_nusd"])
+    assert report["cost_nusd"] > 0
 
 
 async def test_a_hang_lasts_until_the_caller_leaves_and_is_in_the_books() -> None:
@@ -228,6 +230,11 @@ async def test_the_books_name_every_call_and_its_exact_cost() -> None:
         "output_tokens": used["completion_tokens"],
         "cost_nusd": 150 * used["prompt_tokens"] + 600 * used["completion_tokens"],
         "finished": True,
+        "cache_read_tokens": 0,
+        "cache_write_tokens": 0,
+        "streamed": False,
+        "partial": False,
+        "repeated": False,
     }
     assert second["cost_nusd"] == 800 * other["prompt_tokens"] + 4000 * other["completion_tokens"]
     assert report["cost_nusd"] == first["cost_nusd"] + second["cost_nusd"]

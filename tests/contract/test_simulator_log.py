@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from streamguard.dev.simulator import Latency, Simulator, SimulatorSettings
+from streamguard.dev.simulator.ledger import Tokens
 
 ASKED: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Where is my parcel?"}]}
 PATH = "/v1/chat/completions"
@@ -52,7 +53,7 @@ async def test_a_call_that_was_under_way_at_a_kill_is_known_and_costs_nothing(tm
 async def test_an_answer_that_was_being_written_at_a_kill_is_paid(tmp_path: Path) -> None:
     killed = simulator(tmp_path / "calls")
     call = killed.ledger.begin("openai", "gpt-4o-mini", "a", None)
-    killed.ledger.answering(call, 10, 20)
+    killed.ledger.answering(call, Tokens(10, 20))
     [found] = calls(simulator(tmp_path / "calls"))
     assert (found["finished"], found["cost_nusd"]) == (True, 10 * 150 + 20 * 600)
 

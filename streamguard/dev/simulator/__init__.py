@@ -1,4 +1,5 @@
-"""An OpenAI-compatible HTTP server that plays language models: repeatable answers, latencies and faults, with its own books."""
+"""An HTTP server that plays language models, in OpenAI's API and in Anthropic's: repeatable answers, latencies and faults, with
+its own books."""
 
 from streamguard.dev.simulator.server import Simulator, serve
 from streamguard.dev.simulator.settings import (
@@ -6,6 +7,7 @@ from streamguard.dev.simulator.settings import (
     Fault,
     FaultRule,
     Latency,
+    LimitRule,
     Price,
     SimulatorSettings,
     fault_rules,
@@ -16,6 +18,7 @@ __all__ = [
     "Fault",
     "FaultRule",
     "Latency",
+    "LimitRule",
     "Price",
     "Simulator",
     "SimulatorSettings",

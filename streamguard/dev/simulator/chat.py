@@ -1,19 +1,20 @@
-"""A chat completion without the wire: what was asked, and what is answered."""
+"""A question to a chat model without the wire: what was asked, in whichever API, and what is answered."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from hashlib import blake2b
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, cast
 
 import orjson
 
-from streamguard.dev.simulator import prose, tokens
+from streamguard.dev.simulator import judging, prose, tokens, tools
+from streamguard.dev.simulator.fault_kinds import Fault
 from streamguard.dev.simulator.instances import instance
-from streamguard.dev.simulator.settings import Fault
+from streamguard.dev.simulator.prompt_cache import Prefix
+from streamguard.dev.simulator.tools import NO_TOOLS, Tools, ToolUse
 from streamguard.errors import StreamguardError
 
-_ANY_OBJECT = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
+_BEFORE_A_TOOL = "One moment, please: I look that up."
 
 
 class BadRequest(StreamguardError):
@@ -26,7 +27,12 @@ class BadRequest(StreamguardError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request for a chat completion. `schema` is what the answer must fit when it is to be JSON, else None."""
+    """A question to a chat model.
+
+    `messages` are roles (system, developer, user, assistant, tool) and texts. `schema` is what the answer must fit when it is to
+    be JSON, else None. `prefixes` are those beginnings of the prompt that its cache may hold, the shortest first;
+    `pays_cache_writes` tells whether what is put there has a price of its own.
+    """
 
     model: str
     messages: tuple[tuple[str, str], ...]
@@ -35,16 +41,29 @@ class Asked:
     stream: bool
     include_usage: bool
     digest: bytes
+    input_tokens: int
+    tools: Tools = NO_TOOLS
+    prefixes: tuple[Prefix, ...] = ()
+    pays_cache_writes: bool = False
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether nothing but JSON can be the answer, so that faults of JSON may befall it."""
+        return self.schema is not None or self.tools.forced
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer, as long as `most_tokens` let it become."""
+    """The answer, as long as `most_tokens` let it become. `finish_reason` is one of OpenAI's words.
+
+    `output_tokens` are those of the text and the tools' arguments together. `logprobs` are of its first tokens.
+    """
 
     text: str
     finish_reason: str
-    input_tokens: int
     output_tokens: int
+    tool_uses: tuple[ToolUse, ...] = ()
+    logprobs: Mapping[str, Any] | None = None
 
 
 def read_body(body: bytes) -> dict[str, Any]:
@@ -66,29 +85,7 @@ def read_model(body: Mapping[str, Any]) -> str:
     return model
 
 
-def read_chat(body: Mapping[str, Any]) -> Asked:
-    """What a chat request asks. Raises `BadRequest`."""
-    messages = body.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise BadRequest("messages must be a list with at least one message", "messages")
-    response_format = body.get("response_format")
-    most = body.get("max_completion_tokens", body.get("max_tokens"))
-    if most is not None and (not isinstance(most, int) or most < 1):
-        raise BadRequest("the most tokens must be a whole number above 0", "max_completion_tokens")
-    options = body.get("stream_options") or {}
-    content = orjson.dumps((messages, response_format, most))
-    return Asked(
-        model=read_model(body),
-        messages=tuple(_message(message) for message in cast("list[object]", messages)),
-        schema=_schema(response_format),
-        most_tokens=most,
-        stream=bool(body.get("stream")),
-        include_usage=isinstance(options, Mapping) and bool(cast("Mapping[str, Any]", options).get("include_usage")),
-        digest=blake2b(content, digest_size=12).digest(),
-    )
-
-
-def reply(asked: Asked, dice: Random, fault: Fault | None) -> Reply:
+def reply(asked: Asked, dice: Random, fault: Fault | None, tool_share: float) -> Reply:
     """The answer. The same dice give the same one; a `fault` that is about the text is in it."""
     question = "\n".join(text for role, text in asked.messages if role == "user")
     said = prose.answer(question, dice)
@@ -98,14 +95,41 @@ def reply(asked: Asked, dice: Random, fault: Fault | None) -> Reply:
         said = prose.with_personal_data(said, dice)
     if asked.schema is not None:
         said = _as_json(asked.schema, said, dice, fault)
+    answered = Reply(said, "stop", 0)
+    # who was just told what a tool found out answers with that
+    if asked.tools.known and (asked.tools.forced or asked.messages[-1][0] != "tool"):
+        answered = _with_tools(asked, answered, dice, fault, tool_share)
     if fault is Fault.EMPTY_ANSWER:
-        said = ""
-    output_tokens = tokens.count(said)
-    finish_reason = "stop"
-    if asked.most_tokens is not None and output_tokens > asked.most_tokens:
-        said = tokens.cut(said, asked.most_tokens)
-        output_tokens, finish_reason = asked.most_tokens, "length"
-    return Reply(said, finish_reason, tokens.count_messages(asked.messages), output_tokens)
+        answered = replace(answered, text="", tool_uses=())
+    answered = _cut(answered, asked.most_tokens)
+    if asked.model in judging.MODELS and not asked.stream:
+        verdict, logprobs = judging.verdict(asked.model, asked.messages, asked.schema)
+        answered = replace(answered, text=verdict, logprobs=logprobs)
+    return answered
+
+
+def _with_tools(asked: Asked, answered: Reply, dice: Random, fault: Fault | None, share: float) -> Reply:
+    used = tools.uses(asked.tools, dice, share, lambda: answered.text, fault)
+    if not used:
+        return answered
+    before = _BEFORE_A_TOOL if not asked.tools.forced and dice.random() < 0.5 else ""
+    return Reply(before, "tool_calls", 0, tuple(used))
+
+
+def _cut(answered: Reply, most: int | None) -> Reply:
+    """Counted, and not longer than `most` tokens: what comes last is cut."""
+    arguments = "".join(use.arguments for use in answered.tool_uses)
+    output_tokens = tokens.count(answered.text + arguments)
+    if most is None or output_tokens <= most:
+        return replace(answered, output_tokens=output_tokens)
+    kept = tokens.cut(answered.text + arguments, most)
+    text, rest = kept[: len(answered.text)], kept[len(answered.text) :]
+    left: list[ToolUse] = []
+    for use in answered.tool_uses:
+        if rest:
+            left.append(replace(use, arguments=rest[: len(use.arguments)]))
+            rest = rest[len(use.arguments) :]
+    return Reply(text, "length", most, tuple(left))
 
 
 def _as_json(schema: Mapping[str, Any], said: str, dice: Random, fault: Fault | None) -> str:
@@ -117,37 +141,3 @@ def _as_json(schema: Mapping[str, Any], said: str, dice: Random, fault: Fault | 
     if fault is Fault.FENCED_JSON:
         return f"Here is what you asked for:\n\n```json\n{made}\n```\n"
     return made
-
-
-def _message(message: object) -> tuple[str, str]:
-    if not isinstance(message, Mapping):
-        raise BadRequest("each message must be an object", "messages")
-    fields = cast("Mapping[str, Any]", message)
-    role, content = fields.get("role"), fields.get("content")
-    if not isinstance(role, str):
-        raise BadRequest("each message must have a role", "messages")
-    if isinstance(content, list):
-        parts = cast("list[Any]", content)
-        return role, "".join(str(part.get("text", "")) for part in parts if isinstance(part, dict))
-    if content is not None and not isinstance(content, str):
-        raise BadRequest("each message's content must be a string or a list of parts", "messages")
-    return role, content or ""
-
-
-def _schema(response_format: object) -> Mapping[str, Any] | None:
-    if response_format is None:
-        return None
-    fields = cast("Mapping[str, Any]", response_format) if isinstance(response_format, Mapping) else {}
-    match fields.get("type"):
-        case "text":
-            return None
-        case "json_object":
-            return _ANY_OBJECT
-        case "json_schema":
-            described = fields.get("json_schema")
-            schema = cast("Mapping[str, Any]", described).get("schema") if isinstance(described, Mapping) else None
-            if isinstance(schema, Mapping):
-                return cast("Mapping[str, Any]", schema)
-            raise BadRequest("json_schema must hold a schema", "response_format")
-        case _:
-            raise BadRequest("response_format must be text, json_object or json_schema", "response_format")

@@ -1,23 +1,30 @@
 """The `/_sim` endpoints: set faults and outages at run time, read the books."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, fields
 from typing import Any, cast
 
 import orjson
 from aiohttp import web
 
 from streamguard.dev.simulator.chat import BadRequest, read_body
+from streamguard.dev.simulator.fault_kinds import Fault, FaultRule
 from streamguard.dev.simulator.faults import Faults
 from streamguard.dev.simulator.ledger import Ledger
-from streamguard.dev.simulator.settings import Fault, FaultRule
+from streamguard.dev.simulator.limits import Limits
+from streamguard.dev.simulator.settings import LimitRule
+
+_LIMIT_FIELDS = tuple(field.name for field in fields(LimitRule))
 
 
-def routes(faults: Faults, ledger: Ledger, shut: Callable[[float], None]) -> list[web.RouteDef]:
-    """`GET` and `POST /_sim/faults`, `POST` and `DELETE /_sim/outage`, `POST /_sim/refuse`, `GET /_sim/calls[?detail=1]`,
-    `GET /_sim/health`. While connections are refused (`shut`, in seconds) these are not reached either."""
+def routes(faults: Faults, limits: Limits, ledger: Ledger, shut: Callable[[float], None]) -> list[web.RouteDef]:
+    """`GET` and `POST /_sim/faults`, `POST` and `DELETE /_sim/outage`, `POST /_sim/flaky` (which `DELETE /_sim/outage` ends,
+    too), `POST /_sim/limits`, `POST /_sim/refuse`, `GET /_sim/calls[?detail=1]`, `GET /_sim/health`. While connections are
+    refused (`shut`, in seconds) these are not reached either."""
 
     async def show_faults(_: web.Request) -> web.Response:
-        return _json({"rules": [_rule(rule) for rule in faults.rules], "outages": _outages(faults)})
+        flaky = [_rule(one.rule) for one in faults.flaky()]
+        return _json({"rules": [_rule(rule) for rule in faults.rules], "outages": _outages(faults), "flaky": flaky})
 
     async def set_faults(request: web.Request) -> web.Response:
         rules = read_body(await request.read()).get("rules")
@@ -31,6 +38,20 @@ def routes(faults: Faults, ledger: Ledger, shut: Callable[[float], None]) -> lis
         fault = _fault(body.get("fault", Fault.UNAVAILABLE))
         faults.begin_outage(_name(body, "provider"), _name(body, "model"), fault, _seconds(body))
         return _json({"outages": _outages(faults)})
+
+    async def begin_flaky(request: web.Request) -> web.Response:
+        body = read_body(await request.read())
+        seconds = _seconds({"seconds": body.pop("seconds", None)})
+        rule = read_rule(body)
+        faults.begin_flaky(rule.provider, rule.model, rule.rates, seconds)
+        return await show_faults(request)
+
+    async def set_limits(request: web.Request) -> web.Response:
+        rules = read_body(await request.read()).get("rules")
+        if not isinstance(rules, list):
+            raise BadRequest(f"rules must be a list of {{{', '.join(_LIMIT_FIELDS)}}}", "rules")
+        limits.replace([read_limit(rule) for rule in cast("list[object]", rules)])
+        return _json({"rules": [asdict(rule) for rule in limits.rules]})
 
     async def end_outages(_: web.Request) -> web.Response:
         faults.end_outages()
@@ -52,6 +73,8 @@ def routes(faults: Faults, ledger: Ledger, shut: Callable[[float], None]) -> lis
         web.post("/_sim/faults", _checked(set_faults)),
         web.post("/_sim/outage", _checked(begin_outage)),
         web.delete("/_sim/outage", end_outages),
+        web.post("/_sim/flaky", _checked(begin_flaky)),
+        web.post("/_sim/limits", _checked(set_limits)),
         web.post("/_sim/refuse", _checked(refuse)),
         web.get("/_sim/calls", show_calls),
         web.get("/_sim/health", health),
@@ -77,6 +100,20 @@ def read_rule(given: object) -> FaultRule:
         raise BadRequest(
             "rates must be numbers between 0 and 1 that sum to at most 1, times not negative", "rates"
         ) from None
+
+
+def read_limit(given: object) -> LimitRule:
+    """A rule of limits from its JSON. Raises `BadRequest` that names what is wrong."""
+    if not isinstance(given, Mapping):
+        raise BadRequest("a rule must be an object", "rules")
+    rule = cast("Mapping[str, Any]", given)
+    if unknown := sorted(set(rule) - set(_LIMIT_FIELDS)):
+        raise BadRequest(f"a rule has no {unknown[0]!r}; it has {', '.join(_LIMIT_FIELDS)}", "rules")
+    numbers = {key: value for key, value in rule.items() if key not in ("provider", "model")}
+    try:
+        return LimitRule(_name(rule, "provider"), _name(rule, "model"), **numbers)
+    except (TypeError, ValueError):
+        raise BadRequest("limits must be whole numbers above 0, burst_seconds above 0", "rules") from None
 
 
 def _seconds(body: Mapping[str, Any]) -> float:

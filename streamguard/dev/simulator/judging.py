@@ -1,12 +1,12 @@
 """Models that judge texts, without a model: by a few words, so that tests know what comes out."""
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from streamguard.dev.simulator import signals
-from streamguard.dev.simulator.chat import Asked
 
 CLASSIFIER = "prompt-guard-2"
 """Answers `POST /predict`, which names no model."""
@@ -32,11 +32,13 @@ def labels(text: str, *, odd: bool) -> list[dict[str, Any]]:
     return [{"label": name, "score": one} for name, one in zip(names, (score, 1 - score), strict=True)]
 
 
-def verdict(asked: Asked) -> tuple[str, dict[str, Any] | None]:
+def verdict(
+    model: str, messages: Sequence[tuple[str, str]], schema: Mapping[str, Any] | None
+) -> tuple[str, dict[str, Any] | None]:
     """What a judging chat model says, and the probabilities of its first token where it tells them."""
-    text = next(text for role, text in reversed(asked.messages) if role == "user")
-    if asked.model == _JUDGE:
-        properties = (asked.schema or {}).get("properties") or {"injection": {}}
+    text = next(text for role, text in reversed(messages) if role == "user")
+    if model == _JUDGE:
+        properties = (schema or {}).get("properties") or {"injection": {}}
         return orjson.dumps({label: injection(text) for label in properties}).decode(), None
     codes = [
         _CODES[category] for category, score in signals.moderation(text).items() if score > 0.5 and category in _CODES

@@ -13,12 +13,44 @@ CLIENT_GONE = 499
 """The status of a call whose client left before the answer, as proxies write it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a call used. `input` includes what was read from the prompt cache and what was written to it."""
+
+    input: int
+    output: int
+    cache_read: int = 0
+    cache_write: int = 0
+
+    def cost(self, price: Price) -> int:
+        """In nano-dollars."""
+        read = price.input if price.cache_read is None else price.cache_read
+        write = price.input if price.cache_write is None else price.cache_write
+        fresh = self.input - self.cache_read - self.cache_write
+        return fresh * price.input + self.cache_read * read + self.cache_write * write + self.output * price.output
+
+    def beyond(self, paid: "Tokens") -> "Tokens":
+        """What is left to pay of this when `paid` was paid for the same answer before."""
+        return Tokens(
+            max(0, self.input - paid.input),
+            max(0, self.output - paid.output),
+            max(0, self.cache_read - paid.cache_read),
+            max(0, self.cache_write - paid.cache_write),
+        )
+
+
+NOTHING = Tokens(0, 0)
+
+
 @dataclass(slots=True)
 class Call:
-    """One HTTP call to a model. Tokens and `cost_nusd` stay 0 until the answer is `finished`: nobody pays for half of one.
+    """One HTTP call to a model. Tokens and `cost_nusd` stay 0 until the answer is `finished`, or, of a stream, until it began.
 
-    `finished` is an answer that was given to a connection that still stood; other answers were errors, or cut. `begun_at` and
-    `ended_at` are microseconds since the Unix epoch; a call without `ended_at` is under way.
+    `finished` is an answer that was given to a connection that still stood; other answers were errors, or cut. `partial` is a
+    stream that ended before its end, whoever was to blame: it is charged for its input and for what was written of it, as
+    vendors do; nobody pays for a part of a whole answer. `repeated` is one that was made before under this idempotency key: it
+    is charged only for what was not yet. `begun_at` and `ended_at` are microseconds since the Unix epoch; a call without
+    `ended_at` is under way.
     """
 
     seq: int
@@ -32,6 +64,11 @@ class Call:
     output_tokens: int = 0
     cost_nusd: int = 0
     finished: bool = False
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    streamed: bool = False
+    partial: bool = False
+    repeated: bool = False
     begun_at: int = 0
     ended_at: int | None = None
 
@@ -44,6 +81,7 @@ class _Totals:
     calls: int = 0
     finished: int = 0
     unfinished: int = 0
+    partial: int = 0
     by_status: dict[str, int] = field(default_factory=dict[str, int])
     by_fault: dict[str, int] = field(default_factory=dict[str, int])
     input_tokens: int = 0
@@ -75,16 +113,21 @@ class Ledger:
         self._note(call)
         return call
 
-    def answering(self, call: Call, input_tokens: int, output_tokens: int) -> None:
+    def answering(self, call: Call, used: Tokens) -> None:
         """The answer is about to be written to its end. Who dies while writing it cannot tell whether it was read: on disk it
         counts, and costs, from here."""
         if self._log is not None:
-            self._note(replace(call, ended_at=self._clock.now_us(), **self._paid(call, input_tokens, output_tokens)))
+            self._note(replace(call, ended_at=self._clock.now_us(), finished=True, **self._paid(call, used)))
 
-    def finish(self, call: Call, input_tokens: int, output_tokens: int) -> None:
+    def finish(self, call: Call, used: Tokens) -> None:
         """The answer is written completely: it counts, and costs."""
-        for name, value in self._paid(call, input_tokens, output_tokens).items():
-            setattr(call, name, value)
+        self._charge(call, used)
+        call.finished = True
+
+    def break_off(self, call: Call, used: Tokens) -> None:
+        """A stream has ended before its end: what was written of it costs."""
+        self._charge(call, used)
+        call.partial = True
 
     def end(self, call: Call) -> None:
         """The call is over, in whatever way. Once a call."""
@@ -99,10 +142,18 @@ class Ledger:
         call.ended_at = self._clock.now_us() if call.ended_at is None else call.ended_at
         self._enter(call)
 
-    def _paid(self, call: Call, input_tokens: int, output_tokens: int) -> dict[str, Any]:
-        price = self._prices[call.model]
-        cost = input_tokens * price.input + output_tokens * price.output
-        return {"input_tokens": input_tokens, "output_tokens": output_tokens, "cost_nusd": cost, "finished": True}
+    def _charge(self, call: Call, used: Tokens) -> None:
+        for name, value in self._paid(call, used).items():
+            setattr(call, name, value)
+
+    def _paid(self, call: Call, used: Tokens) -> dict[str, Any]:
+        return {
+            "input_tokens": used.input,
+            "output_tokens": used.output,
+            "cache_read_tokens": used.cache_read,
+            "cache_write_tokens": used.cache_write,
+            "cost_nusd": used.cost(self._prices[call.model]),
+        }
 
     def _note(self, call: Call) -> None:
         if self._log is not None:
@@ -121,6 +172,7 @@ class Ledger:
             totals.finished += 1
         elif call.status in (200, CLIENT_GONE):
             totals.unfinished += 1
+        totals.partial += call.partial
         totals.input_tokens += call.input_tokens
         totals.output_tokens += call.output_tokens
         totals.cost_nusd += call.cost_nusd

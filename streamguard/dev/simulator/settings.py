@@ -1,64 +1,44 @@
 """What a simulator can be told at its start."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
+from streamguard.dev.simulator.fault_kinds import Fault, FaultRule, fault_rules
 
-class Fault(StrEnum):
-    """What can go wrong with a call. The JSON ones befall only calls that ask for JSON, `cut_stream` only streams."""
-
-    RATE_LIMITED = "rate_limited"
-    """429 with Retry-After."""
-    RATE_LIMITED_SILENT = "rate_limited_silent"
-    """429 without it."""
-    SERVER_ERROR = "server_error"
-    """500."""
-    UNAVAILABLE = "unavailable"
-    """503."""
-    HANG = "hang"
-    """No answer for `hang_seconds`, then 503."""
-    RESET = "reset"
-    """The connection is reset in the middle of the answer."""
-    CUT_STREAM = "cut_stream"
-    """The stream ends in the middle, without its last chunks."""
-    BROKEN_JSON = "broken_json"
-    FENCED_JSON = "fenced_json"
-    """Right JSON, in a Markdown fence with a sentence before it."""
-    WRONG_SCHEMA = "wrong_schema"
-    """Good JSON of another form than asked for."""
-    LEAKED_PROMPT = "leaked_prompt"
-    """The answer quotes the system prompt."""
-    ECHOED_PERSONAL_DATA = "echoed_personal_data"
-    """The answer holds a made-up e-mail address and a telephone number."""
-    EMPTY_ANSWER = "empty_answer"
-    GARBAGE = "garbage"
-    """200 with half of the JSON, as if that were all. Streams are spared, as by the next two."""
-    HTML = "html"
-    """200 with a page for people."""
-    ODD_LABELS = "odd_labels"
-    """Moderation and classification with categories that nobody knows."""
+__all__ = [
+    "DEFAULT_PRICES",
+    "Fault",
+    "FaultRule",
+    "Latency",
+    "LimitRule",
+    "Price",
+    "SimulatorSettings",
+    "fault_rules",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Whole nano-dollars a token."""
+    """Whole nano-dollars a token. Tokens read from the prompt cache and written to it cost what input does where no price is
+    given."""
 
     input: int
     output: int
+    cache_read: int | None = None
+    cache_write: int | None = None
 
 
 DEFAULT_PRICES: Mapping[str, Price] = MappingProxyType(
     {
-        "gpt-4o": Price(2_500, 10_000),
-        "gpt-4o-mini": Price(150, 600),
-        "gpt-4.1": Price(2_000, 8_000),
-        "gpt-4.1-mini": Price(400, 1_600),
-        "gpt-4.1-nano": Price(100, 400),
-        "claude-3-5-sonnet-latest": Price(3_000, 15_000),
-        "claude-3-5-haiku-latest": Price(800, 4_000),
+        "gpt-4o": Price(2_500, 10_000, cache_read=1_250),
+        "gpt-4o-mini": Price(150, 600, cache_read=75),
+        "gpt-4.1": Price(2_000, 8_000, cache_read=500),
+        "gpt-4.1-mini": Price(400, 1_600, cache_read=100),
+        "gpt-4.1-nano": Price(100, 400, cache_read=25),
+        "claude-3-5-sonnet-latest": Price(3_000, 15_000, cache_read=300, cache_write=3_750),
+        "claude-3-5-haiku-latest": Price(800, 4_000, cache_read=80, cache_write=1_000),
         "local-llama": Price(0, 0),
         "text-embedding-3-small": Price(20, 0),
         "text-embedding-3-large": Price(130, 0),
@@ -79,22 +59,24 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
-class FaultRule:
-    """The faults of the calls of one provider and model; `*` stands for any.
+class LimitRule:
+    """How much each model of one provider takes; `*` stands for any provider or model, None for no limit.
 
-    `rates` gives each fault's share of the calls, 0 to 1, together at most 1. After `times` faults the rule is spent.
+    What a minute allows comes evenly; what was not used is saved up for `burst_seconds`. `max_concurrency` bounds the calls at
+    once. Who asks more is told 429 with `Retry-After`.
     """
 
     provider: str = "*"
     model: str = "*"
-    rates: Mapping[Fault, float] = field(default_factory=dict[Fault, float])
-    times: int | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    max_concurrency: int | None = None
+    burst_seconds: float = 60.0
 
     def __post_init__(self) -> None:
-        if any(not 0.0 <= rate <= 1.0 for rate in self.rates.values()) or sum(self.rates.values()) > 1.0 + 1e-9:
-            raise ValueError("rates must lie between 0 and 1 and sum to at most 1")
-        if self.times is not None and self.times < 0:
-            raise ValueError("times must not be negative")
+        given = (self.requests_per_minute, self.tokens_per_minute, self.max_concurrency)
+        if any(limit is not None and limit < 1 for limit in given) or self.burst_seconds <= 0:
+            raise ValueError("limits must be whole numbers above 0, burst_seconds above 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +87,26 @@ class SimulatorSettings:
     port: int = 0
     seed: int = 0
     latency: Latency = Latency()
+    """Of a stream half of it passes before its first chunk, half between the chunks, unless the next two say otherwise."""
+    first_token_ms: float | None = None
+    """From the request to a stream's first chunk."""
+    per_chunk_ms: float | None = None
+    """From one chunk of a stream to the next."""
     faults: tuple[FaultRule, ...] = ()
+    limits: tuple[LimitRule, ...] = ()
+    """The first one that fits a call counts."""
     retry_after_seconds: int = 1
     hang_seconds: float = 60.0
+    drip_seconds: float = 60.0
+    """How long an answer takes that drips."""
+    tool_share: float = 0.5
+    """How often a model that may call a tool does so."""
+    idempotent: bool = False
+    """Know idempotency keys: a key that comes again with the same body brings the same answer, which is charged once."""
+    cache_minimum_tokens: int = 1024
+    """The shortest beginning of a prompt that is kept in the prompt cache."""
+    cache_automatically: bool = False
+    """Cache prompts of OpenAI's API, too, where none has to be marked."""
     prices: Mapping[str, Price] = field(default_factory=lambda: DEFAULT_PRICES)
     """The models there are, and what they cost."""
     providers: tuple[str, ...] = ("openai", "anthropic", "local")
@@ -116,23 +115,3 @@ class SimulatorSettings:
     """How many calls the log lists one by one; totals go on."""
     log: Path | None = None
     """A file that keeps the calls beyond the end of the process; the next one goes on with its books."""
-
-
-def fault_rules(given: Iterable[str]) -> tuple[FaultRule, ...]:
-    """Rules from words like `hang=0.1` and `openai/gpt-4o:hang=0.1`, the more particular first.
-
-    Raises `ValueError` that says what is wrong and what would be right.
-    """
-    shares: dict[tuple[str, str], dict[Fault, float]] = {}
-    for word in given:
-        kind, _, share = word.rpartition("=")
-        where, _, kind = kind.rpartition(":")
-        provider, _, model = where.partition("/")
-        if kind not in set(Fault):
-            raise ValueError(f"unknown fault {kind!r}; there are: {', '.join(Fault)}")
-        try:
-            shares.setdefault((provider or "*", model or "*"), {})[Fault(kind)] = float(share)
-        except ValueError:
-            raise ValueError(f"{share!r} is no share between 0 and 1, as in {kind}=0.1") from None
-    by_particularity = sorted(shares.items(), key=lambda item: (item[0][1] == "*", item[0][0] == "*"))
-    return tuple(FaultRule(provider, model, rates) for (provider, model), rates in by_particularity)

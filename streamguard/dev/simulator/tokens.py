@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Protocol, cast
 
-_A_MESSAGE = 3
-_THE_ANSWER = 3
+A_MESSAGE = 3
+THE_ANSWER = 3
+_SLICE = 500_000
+"""Characters that are encoded at once; the encoder takes a million at most."""
 
 
 class _Encoding(Protocol):
@@ -23,12 +25,13 @@ def _encoding() -> _Encoding:
 @lru_cache(maxsize=2048)
 def count(text: str) -> int:
     """Tokens of a text."""
-    return len(_encoding().encode_ordinary(text))
+    encoding = _encoding()
+    return sum(len(encoding.encode_ordinary(text[at : at + _SLICE])) for at in range(0, len(text), _SLICE))
 
 
 def count_messages(messages: Iterable[tuple[str, str]]) -> int:
     """Tokens of a prompt given as roles and texts."""
-    return _THE_ANSWER + sum(_A_MESSAGE + count(role) + count(text) for role, text in messages)
+    return THE_ANSWER + sum(A_MESSAGE + count(role) + count(text) for role, text in messages)
 
 
 def cut(text: str, most: int) -> str:

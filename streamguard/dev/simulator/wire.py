@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from streamguard.dev.simulator.chat import BadRequest, Reply
+from streamguard.dev.simulator.chat import BadRequest
 
 _PIECES = 16
 
@@ -31,22 +31,10 @@ def pieces(text: str) -> list[str]:
     return [group if number == 0 else f" {group}" for number, group in enumerate(groups)] if text else []
 
 
-def usage(answer: Reply) -> dict[str, Any]:
-    """The `usage` of an answer as OpenAI writes it."""
-    return {
-        "prompt_tokens": answer.input_tokens,
-        "completion_tokens": answer.output_tokens,
-        "total_tokens": answer.input_tokens + answer.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
-    }
-
-
-def event(envelope: Mapping[str, Any], delta: Mapping[str, Any], finish_reason: str | None = None) -> bytes:
-    """One chunk of a stream as a server-sent event."""
-    return data(
-        {**envelope, "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}]}
-    )
+def slices(text: str) -> list[str]:
+    """A tool's arguments in the pieces that a stream brings, 16 at most, cut anywhere; joined they are the arguments."""
+    size = max(4, math.ceil(len(text) / _PIECES))
+    return [text[at : at + size] for at in range(0, len(text), size)]
 
 
 def data(chunk: object) -> bytes:
@@ -63,6 +51,12 @@ def failure(status: int, code: str, message: str, param: str | None) -> web.Resp
 def still_there(request: web.Request) -> bool:
     """Whether the client's connection stands, as far as this side can know."""
     return request.transport is not None and not request.transport.is_closing()
+
+
+def close(request: web.Request) -> None:
+    """End the connection once everything written is sent, whatever is missing of the answer."""
+    if request.transport is not None:
+        request.transport.close()
 
 
 def reset(request: web.Request) -> None:
