@@ -86,6 +86,15 @@ class Breakers:
         for breaker in self._models.values():
             breaker.share(publish)
 
+    def probing(self, provider: str, model: str) -> bool:
+        """Whether this worker is the one that tries that model again."""
+        return self._of((provider, model)).mine
+
+    @property
+    def shared(self) -> bool:
+        """Whether changes go into a log."""
+        return self._publish is not None
+
     def states(self) -> Mapping[tuple[str, str], State]:
         """All states by provider and model."""
         return {key: breaker.state for key, breaker in self._models.items()}

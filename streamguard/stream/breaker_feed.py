@@ -1,0 +1,119 @@
+"""Shares the breakers of a worker with its fleet over the topic `breakers`: reads all of it, then follows and writes."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka.errors import KafkaError
+
+from streamguard.clock import Clock
+from streamguard.errors import InvalidRecord
+from streamguard.events.codec import decode, encode, schema_name
+from streamguard.events.fleet import BreakerChange
+from streamguard.intake.clients import with_guarded_connections
+from streamguard.intake.waiting import until
+from streamguard.providers.breakers import Breakers
+from streamguard.stream.journal import PATIENCE
+from streamguard.stream.whole_topic import WholeTopic
+
+log = logging.getLogger(__name__)
+
+PARTITION = 0
+"""All changes stand in one partition: the log has one order, whatever becomes of the topic."""
+_ANSWER_MS = 2000
+"""How long a broker may take to store a change. Then the worker's breakers decide alone until it does."""
+_AGAIN = 1.0  # seconds
+_HEADERS = [("schema", schema_name(BreakerChange).encode())]
+
+
+class BreakerFeed:
+    """Background of the invoke stage (`streamguard.stream.hosting.Background`): ready once all that stood in the topic at the
+    start is known.
+
+    Publishing never makes a call wait: the newest change of each model waits here, one is under way. While none can be
+    stored the breakers go on alone; what failed is tried again until it is stored, and then all of them tell where they are.
+    """
+
+    def __init__(self, brokers: str, topic: str, breakers: Breakers, clock: Clock) -> None:
+        self._brokers, self._topic = brokers, topic
+        self._breakers = breakers
+        self._clock = clock
+        self._changes = WholeTopic(brokers, topic, clock, self._apply, partitions=(PARTITION,))
+        self._waiting: dict[str, BreakerChange] = {}
+        self._some = asyncio.Event()
+
+    async def __call__(self, ready: asyncio.Event, stop: asyncio.Event) -> None:
+        """Until `stop`. Raises TopicUnreadable, and KafkaError or ConnectionError when no broker answers at first."""
+
+        def reached() -> None:
+            if not ready.is_set():
+                self._breakers.share(self._put)
+                ready.set()
+
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._brokers,
+            acks="all",
+            linger_ms=0,
+            request_timeout_ms=_ANSWER_MS,
+            metadata_max_age_ms=30_000,
+        )
+        with_guarded_connections(producer, PATIENCE)
+        try:
+            await producer.start()
+            await until(stop, self._both(producer, reached))
+        finally:
+            self._breakers.share(None)
+            await producer.stop()
+
+    async def _both(self, producer: AIOKafkaProducer, reached: Callable[[], None]) -> None:
+        tasks = [asyncio.create_task(self._changes.follow(reached)), asyncio.create_task(self._write(producer))]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    def _put(self, change: BreakerChange) -> None:
+        key = f"{change.provider}/{change.model}"
+        self._waiting.pop(key, None)  # the newest goes to the end: nothing of ours is ever told before what it follows
+        self._waiting[key] = change
+        self._some.set()
+
+    async def _write(self, producer: AIOKafkaProducer) -> None:
+        while await self._some.wait():
+            self._some.clear()
+            while self._waiting:
+                key = next(iter(self._waiting))
+                await self._store(producer, key, self._waiting.pop(key))
+
+    async def _store(self, producer: AIOKafkaProducer, key: str, change: BreakerChange) -> None:
+        alone = False
+        while True:
+            try:
+                await producer.send_and_wait(
+                    self._topic, encode(change), key=key.encode(), partition=PARTITION, headers=_HEADERS
+                )
+                break
+            except (KafkaError, ConnectionError) as error:
+                if not alone:
+                    alone = True
+                    self._breakers.share(None)
+                    self._waiting.clear()  # once this one is stored, all tell anew
+                    log.warning("breakers are not shared", extra={"error": type(error).__name__})
+                await self._clock.sleep(_AGAIN)
+        if alone:
+            self._breakers.share(self._put)
+            log.info("breakers are shared again")
+
+    def _apply(self, record: "ConsumerRecord[bytes | None, bytes | None]") -> None:
+        schema = dict(record.headers).get("schema")
+        try:
+            change = decode(BreakerChange, record.value, schema.decode("utf-8", "replace") if schema else None)
+        except InvalidRecord as error:
+            log.warning("no change of a breaker", extra={"offset": record.offset, "code": error.code})
+            return
+        self._breakers.apply(change)
