@@ -92,6 +92,13 @@ class GenaiPrices:
             known = self._at(known, at_us)
         return None if known is None else Price(known.cost(usage), self.version)
 
+    def window(self, provider: str, model: str) -> int | None:
+        """Tokens that the model takes, as the list says; None where it does not. Not for the hot path: nothing is kept."""
+        try:
+            return self._list.find_provider_model(model, None, provider, None)[1].context_window
+        except LookupError:
+            return None
+
     def _find(self, provider: str, model: str) -> Rates | ModelInfo | None:
         try:
             info = self._list.find_provider_model(model, None, provider, None)[1]
