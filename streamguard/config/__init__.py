@@ -294,8 +294,15 @@ class Config(BaseSettings):
                     raise ValueError(
                         f"route {route!r} names the provider {candidate.provider!r}, which is not among [[providers]]"
                     )
+            if len({(candidate.provider, candidate.model) for candidate in candidates}) != len(candidates):
+                raise ValueError(f"route {route!r} names one model of a provider twice")
         if AUTO in self.routes:
             raise ValueError(f"route {AUTO!r} cannot be configured: it picks one of routing.tiers")
+        prices: dict[tuple[str, str], TokenPrice] = {}
+        for candidate in (candidate for candidates in self.routes.values() for candidate in candidates):
+            place = candidate.provider, candidate.model
+            if candidate.price and prices.setdefault(place, candidate.price) != candidate.price:
+                raise ValueError(f"routes: {'/'.join(place)} has two prices")
         for name, seconds in (("timeout", self.invoke.timeout), ("batch.timeout", self.invoke.batch.timeout)):
             if seconds >= self.kafka.deadline:
                 raise ValueError(f"invoke.{name} must be shorter than kafka.deadline, which ends the step around it")

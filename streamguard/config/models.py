@@ -1,9 +1,9 @@
 """Which models there are, and how they are asked. Times in seconds."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from streamguard.config.base import Keyed, Section
 
@@ -114,6 +114,16 @@ class Routing(Section):
     """`auto`: from this complexity on the second tier."""
     flagship_from: float = Field(default=0.7, ge=0, le=1)
     """`auto`: from this complexity on the last tier."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if len(set(self.tiers)) != len(self.tiers):
+            raise ValueError("tiers: one is named twice")
+        if AUTO in self.tiers:
+            raise ValueError(f"tiers: {AUTO!r} picks one of them, and is none")
+        if self.standard_from > self.flagship_from:
+            raise ValueError("standard_from is above flagship_from")
+        return self
 
 
 class Breaker(Section):
