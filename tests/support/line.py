@@ -40,7 +40,8 @@ class Line:
 
     `workers` names the stages of each worker process, by its name; a killed one is started again. `settings` come over the
     demo's, section by section. `embedded` tells which broker it is. `releases` are the trees of workers that run another
-    release than ours (`tests.support.releases`), by worker; `schema` is what requests are said to be.
+    release than ours (`tests.support.releases`), by worker; `schema` is what requests are said to be. A simulated model answers
+    after `latency_ms`.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Line:
         embedded: bool = False,
         releases: Mapping[str, Path] | None = None,
         schema: str = "streamguard.request/1",
+        latency_ms: float = 5,
     ) -> None:
         self.topics = Topics.load(prefix)
         self._embedded = embedded
@@ -62,6 +64,7 @@ class Line:
         self._told: dict[str, Any] = {}
         self._releases = dict(releases or {})
         self._schema = schema
+        self._latency_ms = latency_ms
         self._workers = workers or {"worker": tuple(FLOW)}
         self._supervisor = Supervisor(policy=RestartPolicy(first_pause=0.1, longest_pause=0.1, failures=100))
         self._producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all", enable_idempotence=True)
@@ -79,7 +82,7 @@ class Line:
     async def __aenter__(self) -> Self:
         try:
             await self.topics.create(self._brokers, partitions=PARTITIONS)
-            self._supervisor.add(self._command("simulator", "simulator", "--latency-ms", "5"))
+            self._supervisor.add(self._command("simulator", "simulator", "--latency-ms", str(self._latency_ms)))
             self._simulator = await self._listening("simulator")
             settings = demo_settings(
                 Addresses(broker=self._brokers, store="127.0.0.1:1", simulator=self._simulator),
@@ -122,6 +125,12 @@ class Line:
             self.topics.full("requests"), orjson.dumps(request), key=key, headers=headers
         )
 
+    async def cancel(self, request: Mapping[str, Any]) -> None:
+        """Tell the workers that nobody waits for it any more."""
+        named = {name: request[name] for name in ("tenant_id", "request_id")}
+        key = "/".join(named.values()).encode()
+        await self._producer.send_and_wait(self.topics.full("cancellations"), orjson.dumps(named), key=key)
+
     async def ask(self, request: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Send it, and wait for its response and outcome."""
         await self.send(request)
@@ -139,8 +148,12 @@ class Line:
 
     async def calls(self) -> int:
         """How many calls the simulated models have had."""
+        return (await self.books())["calls"]
+
+    async def books(self) -> dict[str, Any]:
+        """What the simulated models say of the calls they have had, each in `detail`."""
         async with httpx.AsyncClient(trust_env=False) as client:
-            return (await client.get(f"http://{self._simulator}/_sim/calls")).json()["calls"]
+            return (await client.get(f"http://{self._simulator}/_sim/calls?detail=1")).json()
 
     async def _read(self) -> None:
         while True:
