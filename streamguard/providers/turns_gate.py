@@ -155,8 +155,8 @@ class Gate:
     def _enter(self, ticket: Ticket, now: float) -> None:
         self._number += 1
         self._used += ticket.tokens
-        self._requests.use(1)
-        self._tokens.use(ticket.tokens)
+        self._requests.use(1, now)
+        self._tokens.use(ticket.tokens, now)
         self._inside[ticket.batch] += 1
         ticket.state, ticket.era, ticket.began = "inside", self._limit.era, now
         ticket.number, ticket.used = self._number, self._used

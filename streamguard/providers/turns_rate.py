@@ -28,18 +28,26 @@ class Left:
             return
         self._number = number
         self._full = max(self._full, float(left))
-        if reset is None or reset <= 0:
+        if reset is None:
             self._left = inf
             return
-        self._left, self._at, self._reset_at = left - since, at, at + reset
-        self._rate = (self._full - left) / reset
+        if reset > 0 and self._full > left:
+            self._rate = (self._full - left) / reset
+        self._left, self._at, self._reset_at = float(left), at, at + max(0.0, reset)
+        self.use(since, at)
 
-    def use(self, amount: float) -> None:
-        """A call takes `amount` of it."""
+    def use(self, amount: float, now: float) -> None:
+        """A call takes `amount` of it: it is full again that much later."""
+        if self._left == inf:
+            return
+        if now >= self._reset_at:
+            self._left, self._at, self._reset_at = max(self._full, self._left), now, now
         self._left -= amount
+        if self._rate > 0:
+            self._reset_at += amount / self._rate
 
     def ready_at(self, amount: float, now: float) -> float:
-        """When `amount` is there; `now` when it is. The reset that was told ends every wait: what is known then is too old."""
+        """When `amount` is there; `now` when it is. No wait is longer than until it is full."""
         if self._left >= amount or now >= self._reset_at:
             return now
         if amount > self._full or self._rate <= 0:
