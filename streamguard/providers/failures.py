@@ -148,13 +148,12 @@ def error_of_status(
 def error_inside(error: object, *, otherwise: type[CallFailed], begun: bool = False) -> CallFailed:
     """The kind of an `error` object that came with status 200: by its code, else `otherwise`.
 
-    `begun`: pieces of the answer had come before it, so that the call may be charged; then it is a broken stream, unless it says
-    that we ask too much.
+    `begun`: pieces of the answer had come before it, and may be charged; then it is a broken stream, whatever its code.
     """
+    if begun:
+        return StreamBroken(status=200)
     code = code_of(error)
     status = code if isinstance(code, int) else _STATUS_OF_CODE.get(code.lower() if code else "", 0)
     kind = error_of_status(status, {}, 0, code=code) if 400 <= status < 600 else otherwise()
-    if begun and not isinstance(kind, RateLimited):
-        kind = StreamBroken()
     kind.status = 200
     return kind

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
@@ -13,9 +14,19 @@ from pydantic import SecretStr
 
 from streamguard.config import OpenAIProvider as OpenAISettings
 from streamguard.errors import ConfigError
-from streamguard.events.request import JsonSchemaFormat, Message, ResponseFormat
+from streamguard.events.request import (
+    FunctionCall,
+    FunctionTool,
+    JsonSchemaFormat,
+    Message,
+    NamedFunction,
+    NamedTool,
+    ResponseFormat,
+    Tool,
+    ToolCall,
+)
 from streamguard.events.usage import Usage
-from streamguard.providers.contract import ChatAnswer, ChatProvider, ChatRequest
+from streamguard.providers.contract import CallLimits, ChatAnswer, ChatProvider, ChatRequest, Progress
 from streamguard.providers.errors import (
     CallFailed,
     CallTimeout,
@@ -42,6 +53,15 @@ ASK = ChatRequest(
 )
 USAGE = Usage(input_tokens=7, output_tokens=3)
 ANSWER = ChatAnswer("hello", USAGE, "stop", "id-1", "m-1")
+TRACK = Tool(function=FunctionTool(name="track", parameters={"type": "object"}, strict=True))
+REFUND = Tool(function=FunctionTool(name="refund", description="Pays back."))
+NAMED = NamedTool(function=NamedFunction(name="refund"))
+CALLED = ToolCall(id="call_a", function=FunctionCall(name="track", arguments='{"id":7}'))
+TOOLS_USED = (
+    Message(role="user", content="Where is it?"),
+    Message(role="assistant", tool_calls=(CALLED,)),
+    Message(role="tool", content="In Graz.", tool_call_id="call_a"),
+)
 
 
 def completion(text: str = "hello") -> bytes:
@@ -65,11 +85,13 @@ class Server:
         self.behaviour = "answer"
         self.asked: list[tuple[dict[str, Any], dict[str, str]]] = []
         self.left = asyncio.Event()
+        self.queries: list[dict[str, str]] = []
         self.connections: set[int] = set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
         self.connections.add(id(request.transport))
+        self.queries.append(dict(request.query))
         self.asked.append((orjson.loads(await request.read()), {k.lower(): v for k, v in request.headers.items()}))
         if self.behaviour == "hang":
             try:
@@ -80,7 +102,7 @@ class Server:
         if self.behaviour == "close":
             request.transport.close()
         if self.behaviour in ("cut", "stall"):
-            response = web.StreamResponse(headers={"Content-Length": str(len(self.body))})
+            response = web.StreamResponse(status=self.status, headers={"Content-Length": str(len(self.body))})
             await response.prepare(request)
             await response.write(self.body[:10])
             if self.behaviour == "stall":
@@ -137,7 +159,7 @@ async def prepared(request: pytest.FixtureRequest, server: tuple[Server, str]) -
 
 
 async def test_an_answer_comes_whole(prepared: Prepared) -> None:
-    assert await prepared(ANSWER).chat(ASK, timeout=5) == ANSWER
+    assert await prepared(ANSWER).chat(ASK, limits=CallLimits(5)) == ANSWER
 
 
 @pytest.mark.parametrize(
@@ -153,7 +175,7 @@ async def test_an_answer_comes_whole(prepared: Prepared) -> None:
 )
 async def test_a_failure_is_one_of_the_kinds(prepared: Prepared, error: CallFailed) -> None:
     with pytest.raises(type(error)) as caught:
-        await prepared(error).chat(ASK, timeout=5)
+        await prepared(error).chat(ASK, limits=CallLimits(5))
     assert (caught.value.status, caught.value.retry_after) == (error.status, error.retry_after)
     if isinstance(caught.value, EmptyAnswer):
         assert caught.value.usage == USAGE
@@ -161,12 +183,12 @@ async def test_a_failure_is_one_of_the_kinds(prepared: Prepared, error: CallFail
 
 async def test_a_slow_answer_is_a_timeout(prepared: Prepared) -> None:
     with pytest.raises(CallTimeout):
-        await prepared(60.0).chat(ASK, timeout=0.05)
+        await prepared(60.0).chat(ASK, limits=CallLimits(0.05))
 
 
 async def test_closing_twice_is_closing_once(prepared: Prepared) -> None:
     provider = prepared(ANSWER)
-    await provider.chat(ASK, timeout=5)
+    await provider.chat(ASK, limits=CallLimits(5))
     await provider.aclose()
     await provider.aclose()
 
@@ -180,9 +202,11 @@ async def test_what_goes_over_the_wire(server: tuple[Server, str]) -> None:
         ChatRequest("m", ASK.messages, 50, "k", "r", response_format=form),
         ChatRequest("m", ASK.messages, 50, "k", "r", response_format=ResponseFormat(type="json_object")),
         ChatRequest("m", ASK.messages, 50, "k", "r", response_format=ResponseFormat()),
+        ChatRequest("m", TOOLS_USED, 50, "k", "r", tools=(TRACK, REFUND), tool_choice=NAMED),
+        ChatRequest("m", TOOLS_USED, 50, "k", "r", tools=(TRACK,), tool_choice="required"),
     ]
     for ask in asks:
-        await provider.chat(ask, timeout=5)
+        await provider.chat(ask, limits=CallLimits(5))
     await provider.aclose()
     body, headers = told.asked[0]
     assert body == {
@@ -200,7 +224,68 @@ async def test_what_goes_over_the_wire(server: tuple[Server, str]) -> None:
     }
     assert told.asked[2][0]["response_format"] == {"type": "json_object"}
     assert "response_format" not in told.asked[3][0]
+    called = {"id": "call_a", "type": "function", "function": {"name": "track", "arguments": '{"id":7}'}}
+    assert told.asked[4][0]["messages"] == [
+        {"role": "user", "content": "Where is it?"},
+        {"role": "assistant", "content": None, "tool_calls": [called]},
+        {"role": "tool", "content": "In Graz.", "tool_call_id": "call_a"},
+    ]
+    assert told.asked[4][0]["tools"] == [
+        {"type": "function", "function": {"name": "track", "parameters": {"type": "object"}, "strict": True}},
+        {
+            "type": "function",
+            "function": {
+                "name": "refund",
+                "description": "Pays back.",
+                "parameters": {"type": "object", "properties": {}},
+            },
+        },
+    ]
+    assert told.asked[4][0]["tool_choice"] == {"type": "function", "function": {"name": "refund"}}
+    assert told.asked[5][0]["tool_choice"] == "required"
+    assert not {"tools", "tool_choice", "stream"} & set(told.asked[3][0])
     assert len(told.connections) == 1
+
+
+async def test_azure_is_asked_by_its_own_header_and_query(server: tuple[Server, str]) -> None:
+    told, url = server
+    provider = real(
+        url,
+        name="azure.ai.openai",
+        key_header="api-key",
+        query={"api-version": "2024-10-21", "other": "a b&c"},
+        headers={"X-Team": "support"},
+    )
+    await provider.chat(ASK, limits=CallLimits(5))
+    await provider.aclose()
+    _, headers = told.asked[0]
+    assert headers["api-key"] == "sk-1"
+    assert "authorization" not in headers
+    assert headers["x-team"] == "support"
+    assert told.queries == [{"api-version": "2024-10-21", "other": "a b&c"}]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_json_cannot_say_is_refused_and_not_quoted(server: tuple[Server, str], stream: bool) -> None:
+    told, url = server
+    provider = real(url)
+    half = ChatRequest("m", (Message.model_construct(role="user", content="alice \ud800"),), 50, "k", "r")
+    with pytest.raises(Refused) as caught:
+        await provider.chat(half, limits=CallLimits(5), progress=Progress(time.monotonic) if stream else None)
+    await provider.aclose()
+    assert "alice" not in repr(caught.value)
+    assert caught.value.__cause__ is None
+    assert not told.asked
+
+
+async def test_an_error_whose_body_never_ends_is_that_error_soon(server: tuple[Server, str]) -> None:
+    told, url = server
+    told.behaviour, told.status = "stall", 503
+    provider = real(url)
+    with pytest.raises(ServerFailed) as caught:
+        await asyncio.wait_for(provider.chat(ASK, limits=CallLimits(20)), 5)
+    await provider.aclose()
+    assert caught.value.status == 503
 
 
 async def test_a_call_that_is_given_up_ends_on_the_wire(server: tuple[Server, str]) -> None:
@@ -208,10 +293,10 @@ async def test_a_call_that_is_given_up_ends_on_the_wire(server: tuple[Server, st
     told.behaviour = "hang"
     provider = real(url)
     with pytest.raises(CallTimeout):
-        await provider.chat(ASK, timeout=0.05)
+        await provider.chat(ASK, limits=CallLimits(0.05))
     await asyncio.wait_for(told.left.wait(), 5)
     told.left.clear()
-    task = asyncio.create_task(provider.chat(ASK, timeout=30))
+    task = asyncio.create_task(provider.chat(ASK, limits=CallLimits(30)))
     while len(told.asked) < 2:
         await asyncio.sleep(0.01)
     task.cancel()
@@ -231,18 +316,18 @@ async def test_a_connection_that_breaks_is_told_as_such(
     told.behaviour = behaviour
     provider = real(url)
     with pytest.raises(kind):
-        await provider.chat(ASK, timeout=0.3)
+        await provider.chat(ASK, limits=CallLimits(0.3))
     # nobody asks twice behind our back: a second call would be a second bill
     assert len(told.asked) == 1
     told.behaviour = "answer"
-    assert (await provider.chat(ASK, timeout=5)).text == "hello"
+    assert (await provider.chat(ASK, limits=CallLimits(5))).text == "hello"
     await provider.aclose()
 
 
 async def test_where_nobody_listens_nothing_is_sent(unused_port: int) -> None:
     provider = real(f"http://127.0.0.1:{unused_port}/v1")
     with pytest.raises(ConnectFailed) as caught:
-        await provider.chat(ASK, timeout=5)
+        await provider.chat(ASK, limits=CallLimits(5))
     assert caught.value.charge == "none"
     await provider.aclose()
 
@@ -258,11 +343,11 @@ async def test_waiting_for_a_free_connection_is_bounded_too(server: tuple[Server
     told, url = server
     told.behaviour = "hang"
     provider = real(url, max_connections=1, connect_timeout=0.1)
-    first = asyncio.create_task(provider.chat(ASK, timeout=0.5))
+    first = asyncio.create_task(provider.chat(ASK, limits=CallLimits(0.5)))
     while not told.asked:
         await asyncio.sleep(0.01)
     with pytest.raises(ConnectFailed):
-        await provider.chat(ASK, timeout=5)
+        await provider.chat(ASK, limits=CallLimits(5))
     with pytest.raises(CallTimeout):
         await first
     await provider.aclose()
@@ -273,9 +358,9 @@ async def test_a_body_beyond_the_bound_is_not_read_to_its_end(server: tuple[Serv
     told.body = completion("x" * 3_000_000)
     provider = real(url, max_body_bytes=1_000_000)
     with pytest.raises(ResponseTooLarge):
-        await provider.chat(ASK, timeout=5)
+        await provider.chat(ASK, limits=CallLimits(5))
     told.body = completion()
-    assert (await provider.chat(ASK, timeout=5)).text == "hello"
+    assert (await provider.chat(ASK, limits=CallLimits(5))).text == "hello"
     await provider.aclose()
 
 
@@ -284,11 +369,11 @@ async def test_an_errors_body_is_neither_kept_nor_quoted(server: tuple[Server, s
     told.status, told.body = 400, b"the user said Alice" * 100_000
     provider = real(url)
     with pytest.raises(Refused) as caught:
-        await provider.chat(ASK, timeout=5)
+        await provider.chat(ASK, limits=CallLimits(5))
     assert "Alice" not in repr(caught.value)
     told.status, told.body = 200, b"<html>Alice</html>"
     with pytest.raises(InvalidResponse):
-        await provider.chat(ASK, timeout=5)
+        await provider.chat(ASK, limits=CallLimits(5))
     await provider.aclose()
 
 
@@ -297,7 +382,7 @@ async def test_redirects_are_not_followed(server: tuple[Server, str]) -> None:
     told.status, told.headers = 307, {"Location": "/v1/chat/completions"}
     provider = real(url)
     with pytest.raises(InvalidResponse):
-        await provider.chat(ASK, timeout=5)
+        await provider.chat(ASK, limits=CallLimits(5))
     assert len(told.asked) == 1
     await provider.aclose()
 
@@ -305,7 +390,7 @@ async def test_redirects_are_not_followed(server: tuple[Server, str]) -> None:
 async def test_servers_other_than_openais_are_asked_by_the_older_name_of_the_cap(server: tuple[Server, str]) -> None:
     told, url = server
     provider = real(url, name="local", api_key=SecretStr(""))
-    await provider.chat(ASK, timeout=5)
+    await provider.chat(ASK, limits=CallLimits(5))
     await provider.aclose()
     body, headers = told.asked[0]
     assert body["max_tokens"] == 50
@@ -320,6 +405,9 @@ async def test_servers_other_than_openais_are_asked_by_the_older_name_of_the_cap
         ({"url": "http://127.0.0.1:99999999/v1"}, "base_url"),
         ({"url": "http:///v1"}, "base_url"),
         ({"url": "http://127.0.0.1/v1", "api_key": SecretStr("line\nbreak")}, "api_key"),
+        ({"url": "http://127.0.0.1/v1", "headers": {"x-team": "line\nbreak"}}, "headers"),
+        ({"url": "http://127.0.0.1/v1", "headers": {"bad name": "1"}}, "headers"),
+        ({"url": "http://127.0.0.1/v1", "headers": {"Authorization": "Bearer break"}}, "authorization"),
     ],
 )
 def test_settings_that_cannot_work_are_told_at_the_start(how: dict[str, Any], word: str) -> None:

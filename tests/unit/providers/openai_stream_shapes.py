@@ -232,7 +232,7 @@ STREAMS = [
     Shape(
         "rate limited in the middle",
         events(*HELLO[:2], {"error": {"code": 429}}),
-        RateLimited(status=200),
+        StreamBroken(status=200),
         text="Grüße, ",
     ),
     Shape(
