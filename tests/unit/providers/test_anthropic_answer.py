@@ -1,6 +1,6 @@
 """Anthropic's messages become our answers, whole and in events, and the two are the same."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamguard.clock import FakeClock
-from streamguard.events.request import FunctionCall, JsonSchemaFormat, ToolCall
+from streamguard.events.request import FunctionCall, ToolCall
 from streamguard.events.usage import Usage
 from streamguard.providers.anthropic_answer import read_answer, read_usage
-from streamguard.providers.anthropic_form import Form, form_of
+from streamguard.providers.anthropic_form import Form
 from streamguard.providers.anthropic_stream import AnthropicStream
 from streamguard.providers.contract import ChatAnswer, Progress
 from streamguard.providers.errors import (
@@ -26,83 +26,25 @@ from streamguard.providers.errors import (
     StreamBroken,
 )
 from streamguard.providers.events import Event
-
-COUNTS = {
-    "input_tokens": 10,
-    "cache_creation_input_tokens": 200,
-    "cache_read_input_tokens": 3000,
-    "cache_creation": {"ephemeral_5m_input_tokens": 200, "ephemeral_1h_input_tokens": 0},
-    "output_tokens": 7,
-    "service_tier": "standard",
-}
-USAGE = Usage(input_tokens=3210, output_tokens=7, cache_read_tokens=3000, cache_write_tokens=200)
-OBJECT = form_of(JsonSchemaFormat(schema={"type": "object"}))
-LIST = form_of(JsonSchemaFormat(schema={"type": "array"}))
-TEXT = {"type": "text", "text": "Hello, Oslo!"}
-THOUGHT = {"type": "thinking", "thinking": "They mean the town.", "signature": "c2ln"}
-HIDDEN = {"type": "redacted_thinking", "data": "c2VjcmV0"}
-CALL = {"type": "tool_use", "id": "toolu_1", "name": "look_up", "input": {"id": 7}}
-BARE = {"type": "tool_use", "id": "toolu_2", "name": "list_all", "input": {}}
-IN_FORM = {"type": "tool_use", "id": "toolu_3", "name": "answer", "input": {"a": [1]}}
-IN_LIST = {"type": "tool_use", "id": "toolu_3", "name": "answer", "input": {"value": [1, {"b": {}}]}}
-
-
-def message(*blocks: dict[str, Any], reason: str = "end_turn", **changes: Any) -> dict[str, Any]:
-    return {
-        "id": "msg_1",
-        "type": "message",
-        "role": "assistant",
-        "model": "claude-x",
-        "content": list(blocks),
-        "stop_reason": reason,
-        "stop_sequence": None,
-        "usage": COUNTS,
-        **changes,
-    }
+from tests.unit.providers.anthropic_writing import (
+    BARE,
+    CALL,
+    COUNTS,
+    HIDDEN,
+    IN_FORM,
+    IN_LIST,
+    LIST,
+    OBJECT,
+    TEXT,
+    THOUGHT,
+    USAGE,
+    events,
+    message,
+)
 
 
 def whole(*blocks: dict[str, Any], form: Form | None = None, **changes: Any) -> ChatAnswer:
     return read_answer(orjson.dumps(message(*blocks, **changes)), form)
-
-
-def cut(text: str) -> list[str]:
-    return [text[at : at + 3] for at in range(0, len(text), 3)]
-
-
-def deltas(block: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    match block["type"]:
-        case "text":
-            yield from ({"type": "text_delta", "text": piece} for piece in cut(block["text"]))
-        case "thinking":
-            yield from ({"type": "thinking_delta", "thinking": piece} for piece in cut(block["thinking"]))
-            yield {"type": "signature_delta", "signature": block["signature"]}
-        case "tool_use":
-            written = orjson.dumps(block["input"]).decode() if block["input"] else ""
-            yield from ({"type": "input_json_delta", "partial_json": piece} for piece in ["", *cut(written)])
-        case _:
-            pass
-
-
-def events(*blocks: dict[str, Any], **changes: Any) -> list[dict[str, Any]]:
-    """The stream that Anthropic sends for a message."""
-    told = message(*blocks, **changes)
-    empty = {"text": {"text": ""}, "thinking": {"thinking": "", "signature": ""}, "tool_use": {"input": {}}}
-    made: list[dict[str, Any]] = [
-        {
-            "type": "message_start",
-            "message": {**told, "content": [], "stop_reason": None, "usage": {**told["usage"], "output_tokens": 1}},
-        },
-        {"type": "ping"},
-    ]
-    for index, block in enumerate(blocks):
-        opened = {**block, **empty.get(block["type"], {})}
-        made.append({"type": "content_block_start", "index": index, "content_block": opened})
-        made += ({"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas(block))
-        made.append({"type": "content_block_stop", "index": index})
-    end = {"stop_reason": told["stop_reason"], "stop_sequence": None}
-    made.append({"type": "message_delta", "delta": end, "usage": {"output_tokens": told["usage"]["output_tokens"]}})
-    made.append({"type": "message_stop"})
-    return made
 
 
 class Streamed:

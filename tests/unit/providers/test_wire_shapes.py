@@ -8,11 +8,17 @@ from hypothesis import strategies as st
 
 from streamguard.providers.contract import ChatAnswer
 from streamguard.providers.errors import EmptyAnswer, RateLimited
+from tests.unit.providers import anthropic_shapes
 from tests.unit.providers.openai_shapes import STATICS, WHOLE
 from tests.unit.providers.openai_stream_shapes import STREAMS
 from tests.unit.providers.wire import Shape, Told, cut, feed
 
-SHAPES = [*WHOLE, *(replace(shape, streamed=True) for shape in STREAMS), *STATICS]
+SHAPES = [
+    *WHOLE,
+    *anthropic_shapes.WHOLE,
+    *(replace(shape, streamed=True) for shape in (*STREAMS, *anthropic_shapes.STREAMS)),
+    *STATICS,
+]
 NAMES = [f"{shape.settings['kind']}-{'streamed' if shape.streamed else 'whole'}-{shape.name}" for shape in SHAPES]
 
 
