@@ -1,7 +1,7 @@
 """A provider that speaks Anthropic's messages over HTTP."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 import httpx
@@ -107,7 +107,7 @@ def rate_limit(headers: Mapping[str, str], now_us: int) -> RateLimit | None:
 def _left(headers: Mapping[str, str], what: str, now_us: int) -> tuple[int | None, float | None]:
     left = count(headers.get(f"anthropic-ratelimit-{what}-remaining"))
     try:
-        reset = datetime.fromisoformat(headers.get(f"anthropic-ratelimit-{what}-reset", "")).timestamp()
-    except (ValueError, OverflowError):
+        reset = datetime.fromisoformat(headers.get(f"anthropic-ratelimit-{what}-reset", ""))
+    except ValueError:
         return left, None
-    return left, max(0.0, reset - now_us / 1e6)
+    return left, max(0.0, (reset if reset.tzinfo else reset.replace(tzinfo=UTC)).timestamp() - now_us / 1e6)
