@@ -18,7 +18,7 @@ class Keyed(Section):
 
     api_key: SecretStr = SecretStr("")
     api_key_env: str | None = None
-    """The environment variable that holds the key."""
+    """The environment variable that holds the key; whitespace around it is cut off."""
     api_key_file: Path | None = None
     """The file that holds the key and nothing else; whitespace around it is cut off."""
 
@@ -31,7 +31,7 @@ class Keyed(Section):
         if len(given) > 1:
             raise ValueError(f"{' and '.join(sorted(given))} exclude each other; keep one")
         if variable := given.get("api_key_env"):
-            key = os.environ.get(str(variable), "")
+            key = os.environ.get(str(variable), "").strip()
             if not key:
                 raise ValueError(f"api_key_env: the variable {variable} is not set, or empty")
             return {**values, "api_key": key}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streamguard import config
-from streamguard.config import CONFIG_FILE, ENV_PREFIX, Config, Worker, load, parse, plain_environment
+from streamguard.config import CONFIG_FILE, ENV_PREFIX, Config, OpenAIProvider, Worker, load, parse, plain_environment
 from streamguard.errors import ConfigError
 
 SECRET = "hunter2-hunter2"
@@ -141,10 +141,12 @@ def test_secrets_are_masked_wherever_the_configuration_is_shown(tmp_path: Path) 
     loaded = load(file)
     shown = f"{loaded!r} {loaded} {loaded.model_dump()} {loaded.model_dump_json()} {loaded.providers[0]!r}"
     assert SECRET not in shown
+    provider = loaded.providers[0]
+    assert isinstance(provider, OpenAIProvider)
     assert {
         loaded.policy.key.get_secret_value(),
         loaded.clickhouse.password.get_secret_value(),
-        loaded.providers[0].api_key.get_secret_value(),
+        provider.api_key.get_secret_value(),
     } == {SECRET}
 
 
