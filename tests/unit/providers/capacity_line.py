@@ -24,8 +24,10 @@ class Reply:
 
 
 class Server(Protocol):
-    capacity: float
-    """Answers a second, at most."""
+    @property
+    def capacity(self) -> float:
+        """Answers a second, at most."""
+        ...
 
     def begin(self, now: float) -> Reply: ...
 
@@ -101,8 +103,8 @@ class Result:
 
 
 def run(server: Server, *, seconds: float, most: int = 64, backlog: int = 100, seed: int = 3) -> Result:
-    """What comes of `seconds` with `backlog` callers that ask again as soon as they are answered, and after a wait of up to a second
-    when refused."""
+    """What comes of `seconds` with `backlog` callers that ask again as soon as they are answered, and up to a second after
+    they were refused."""
     clock, rng, result = FakeClock(), random.Random(seed), Result()
     gate = Gate(Limit(Concurrency(), most), BatchLane())
     heap: list[tuple[float, int, Callable[[float], None]]] = []
