@@ -3,6 +3,9 @@
 A server in a process of its own answers after a fixed delay; the client keeps a number of calls in flight on uvloop. CPU
 is the client process's alone (user and system), so what the server needs does not count. The ways are taken in turns,
 several rounds, and the median is told: on a shared machine single rounds differ.
+
+With `--stream` the answers are streams of so many chunks, a token each, evenly over the delay; then "bare" is reading lines and
+parsing their JSON, and nothing else.
 """
 
 import argparse
@@ -10,6 +13,7 @@ import asyncio
 import multiprocessing
 import resource
 import statistics
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from multiprocessing.connection import Connection
@@ -24,7 +28,7 @@ from pydantic import SecretStr
 
 from streamguard.config import OpenAIProvider as OpenAISettings
 from streamguard.events.request import Message
-from streamguard.providers.contract import ChatRequest
+from streamguard.providers.contract import CallLimits, ChatRequest, Progress
 from streamguard.providers.openai import OpenAIProvider
 from streamguard.providers.transport import AiohttpTransport
 
@@ -48,19 +52,38 @@ _ANSWER = orjson.dumps(
         "usage": {"prompt_tokens": 230, "completion_tokens": 180, "total_tokens": 410},
     }
 )
+_CHUNK = (
+    b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1694268190,"model":"m","service_tier":"default",'
+    b'"system_fingerprint":"fp_44709d6fcb","choices":[{"index":0,"delta":{"content":" parcel"},"logprobs":null,'
+    b'"finish_reason":null}],"usage":null,"obfuscation":"Xk29sQ"}\n\n'
+)
+_END = (
+    b'data: {"id":"chatcmpl-1","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":null}\n\n'
+    b'data: {"id":"chatcmpl-1","model":"m","choices":[],"usage":{"prompt_tokens":230,"completion_tokens":200}}\n\n'
+    b"data: [DONE]\n\n"
+)
+_STREAM_BODY = orjson.dumps({**orjson.loads(_BODY), "stream": True})
 _HEADERS = {"authorization": "Bearer key", "content-type": "application/json", "x-request-id": "a/b/1/1"}
 _LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=200)
 
 Call = Callable[[], Awaitable[object]]
 
 
-def serve(ready: Connection, delay: float) -> None:
-    """Answer completions after `delay` seconds until the process is ended."""
+def serve(ready: Connection, delay: float, chunks: int) -> None:
+    """Answer completions after `delay` seconds, or with `chunks` chunks over them, until the process is ended."""
 
-    async def completions(request: web.Request) -> web.Response:
-        await request.read()
-        await asyncio.sleep(delay)
-        return web.Response(body=_ANSWER, content_type="application/json")
+    async def completions(request: web.Request) -> web.StreamResponse:
+        if b'"stream":true' not in await request.read():
+            await asyncio.sleep(delay)
+            return web.Response(body=_ANSWER, content_type="application/json")
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        # as many writes as tokens, so that they arrive apart as they do from a model
+        for _ in range(chunks):
+            await response.write(_CHUNK)
+            await asyncio.sleep(delay / chunks)
+        await response.write(_END)
+        return response
 
     async def run() -> None:
         app = web.Application()
@@ -104,7 +127,45 @@ async def ways(url: str, stack: AsyncExitStack) -> dict[str, Call]:
         "httpx": by_httpx(bare_httpx),
         "httpx over aiohttp": by_httpx(via_aiohttp),
         "aiohttp": by_aiohttp,
-        "OpenAIProvider": lambda: provider.chat(ask, timeout=10),
+        "OpenAIProvider": lambda: provider.chat(ask, limits=CallLimits(total=10)),
+    }
+
+
+async def stream_ways(url: str, stack: AsyncExitStack) -> dict[str, Call]:
+    """The ways of sending the same streamed call, by name."""
+    path = f"{url}/v1/chat/completions"
+    bare_httpx = await stack.enter_async_context(httpx.AsyncClient(limits=_LIMITS))
+    session = await stack.enter_async_context(
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=200), cookie_jar=aiohttp.DummyCookieJar())
+    )
+    provider = OpenAIProvider(
+        OpenAISettings(name="openai", base_url=f"{url}/v1", api_key=SecretStr("key"), max_connections=200)
+    )
+    stack.push_async_callback(provider.aclose)
+    ask = ChatRequest("m", _MESSAGES, 256, "a/b/1/1", "a/b/1/1", temperature=0.2)
+    limits = CallLimits(total=30, first_token=30, between_tokens=30)
+
+    def text_of(line: bytes) -> str:
+        choices = orjson.loads(line[6:])["choices"]
+        return (choices[0]["delta"].get("content") or "") if choices else ""
+
+    async def by_httpx() -> object:
+        async with bare_httpx.stream("POST", path, content=_STREAM_BODY, headers=_HEADERS) as response:
+            lines = [line async for line in response.aiter_lines()]
+        return "".join(text_of(line.encode()) for line in lines if line.startswith("data: {"))
+
+    async def by_aiohttp() -> object:
+        async with session.post(path, data=_STREAM_BODY, headers=_HEADERS) as response:
+            lines = [line async for line in response.content]
+        return "".join(text_of(line) for line in lines if line.startswith(b"data: {"))
+
+    async def hear(_: str) -> None:
+        pass
+
+    return {
+        "httpx": by_httpx,
+        "aiohttp": by_aiohttp,
+        "OpenAIProvider": lambda: provider.chat(ask, limits=limits, progress=Progress(time.monotonic, hear)),
     }
 
 
@@ -126,10 +187,10 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-async def measure(url: str, calls: int, in_flight: int, rounds: int) -> dict[str, float]:
+async def measure(url: str, calls: int, in_flight: int, rounds: int, *, stream: bool) -> dict[str, float]:
     """The median over `rounds` of CPU-milliseconds a call, by way."""
     async with AsyncExitStack() as stack:
-        all_ways = await ways(url, stack)
+        all_ways = await (stream_ways if stream else ways)(url, stack)
         seen: dict[str, list[float]] = {name: [] for name in all_ways}
         for call in all_ways.values():
             await spend(call, in_flight * 2, in_flight)
@@ -145,15 +206,16 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--delay", type=float, default=0.05, help="seconds until the server answers")
+    parser.add_argument("--stream", type=int, default=0, metavar="CHUNKS", help="streams of so many chunks")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     here, there = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")
-    server = context.Process(target=serve, args=(there, given.delay), daemon=True)
+    server = context.Process(target=serve, args=(there, given.delay, given.stream), daemon=True)
     server.start()
     try:
         run: Coroutine[Any, Any, dict[str, float]] = measure(
-            f"http://127.0.0.1:{here.recv()}", given.calls, given.in_flight, given.rounds
+            f"http://127.0.0.1:{here.recv()}", given.calls, given.in_flight, given.rounds, stream=given.stream > 0
         )
         results = uvloop.run(run)
     finally:
