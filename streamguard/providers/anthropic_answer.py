@@ -75,12 +75,16 @@ def read_answer(content: bytes, form: Form | None) -> ChatAnswer:
 def read_usage(told: Any) -> Usage | None:
     """Tokens as reported; None, never zero, where the report is missing or makes no sense: the answer is good all the same.
 
-    Anthropic counts what was read from the cache and what was written to it beside the input, not in it.
+    Anthropic counts what was read from the cache and what was written to it beside the input, not in it. There is no prompt of no
+    tokens: servers that do not count tell 0.
     """
     try:
         read, written = _tokens(told.get("cache_read_input_tokens")), _tokens(told.get("cache_creation_input_tokens"))
+        given = _tokens(told["input_tokens"]) + read + written
+        if not given:
+            return None
         return Usage(
-            input_tokens=_tokens(told["input_tokens"]) + read + written,
+            input_tokens=given,
             output_tokens=_tokens(told["output_tokens"]),
             cache_read_tokens=read,
             cache_write_tokens=written,
