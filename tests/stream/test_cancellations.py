@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 LONG_MS = 9_000.0
 """A call that nobody cuts off."""
+GPT_4O_OUTPUT_NUSD = 10_000
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +31,13 @@ def request(name: str, **changes: Any) -> dict[str, Any]:
     return fields | changes
 
 
-async def begun(line: Line, calls: int) -> None:
-    """Until the models have been asked so often."""
+async def begun(line: Line, calls: int, *, answering: bool = False) -> None:
+    """Until the models have been asked so often, and perhaps have begun to answer."""
     async with asyncio.timeout(SECONDS):
-        while len((await line.books())["detail"]) < calls:
+        while True:
+            books = (await line.books())["detail"]
+            if len(books) >= calls and (not answering or books[-1]["status"] == 200):
+                return
             await asyncio.sleep(0.02)
 
 
@@ -100,7 +104,10 @@ async def test_a_call_under_way_is_cut_on_the_wire_and_what_it_cost_is_settled(
         assert response["reason"] == "cancelled"
 
 
-async def test_one_that_was_answered_stays_answered(broker: EmbeddedBroker, tmp_path: Path) -> None:
+async def test_an_answer_that_comes_in_pieces_is_cut_and_costs_what_came(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """And one that was answered stays answered."""
     async with Line(broker.address, tmp_path, prefix="answered.", embedded=True) as line:
         response, _ = await line.ask(request("quick"))
         await line.cancel(request("quick"))
@@ -108,3 +115,19 @@ async def test_one_that_was_answered_stays_answered(broker: EmbeddedBroker, tmp_
         await line.ask(request("after"))
         assert response["status"] == "answered"
         assert line.ends("quick") == (1, 1)
+
+        await line.faults({"rates": {"slow_drip": 1.0}})
+        streamed = request("streamed", stream=True)
+        await line.send(streamed)
+        await begun(line, 3, answering=True)
+        await line.cancel(streamed)
+        response, outcome = await line.ended("streamed")
+        assert (response["status"], response["reason"]) == ("failed", "cancelled")
+        [call] = outcome["calls"]
+        assert (call["error"], call["streamed"], call["estimated"]) == ("cancelled", True, True)
+        booked = (await ended_calls(line))[-1]
+        assert (booked["finished"], booked["partial"]) == (False, True)
+        assert call["usage"]["input_tokens"] == booked["input_tokens"]
+        # what was on its way when the call was cut is on their bill, and not on ours
+        assert 0 < call["cost_nusd"] <= booked["cost_nusd"] <= call["cost_nusd"] + 20 * GPT_4O_OUTPUT_NUSD
+        assert outcome["cost_nusd"] == call["cost_nusd"]

@@ -155,6 +155,11 @@ class Line:
         async with httpx.AsyncClient(trust_env=False) as client:
             return (await client.get(f"http://{self._simulator}/_sim/calls?detail=1")).json()
 
+    async def faults(self, *rules: Mapping[str, Any]) -> None:
+        """From now on the simulated models have these faults and no others (`POST /_sim/faults`)."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            (await client.post(f"http://{self._simulator}/_sim/faults", json={"rules": rules})).raise_for_status()
+
     async def _read(self) -> None:
         while True:
             for place, records in (await self._consumer.getmany(timeout_ms=500)).items():
