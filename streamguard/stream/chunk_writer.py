@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -32,6 +33,21 @@ PAUSE = 1.0
 _SCHEMA = schema_name(Chunk).encode()
 
 
+def chunk_producer(brokers: str) -> AIOKafkaProducer:
+    """Not started yet. Idempotent: what it stores of a partition has neither gaps nor repetitions."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=brokers,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        request_timeout_ms=20_000,
+        max_batch_size=65536,
+        metadata_max_age_ms=30_000,
+    )
+    mend_refusals(producer)
+    return with_guarded_connections(producer, PATIENCE)
+
+
 class KafkaChunks:
     """The writer of one worker (`streamguard.stages.chunks.ChunkWriter`), and its background
     (`streamguard.stream.hosting.Background`): connected before the intakes start.
@@ -40,8 +56,19 @@ class KafkaChunks:
     held, is replaced.
     """
 
-    def __init__(self, brokers: str, topic: str, clock: Clock, *, room: int = ROOM, wait: float = WAIT) -> None:
+    def __init__(
+        self,
+        brokers: str,
+        topic: str,
+        clock: Clock,
+        *,
+        room: int = ROOM,
+        wait: float = WAIT,
+        make: Callable[[str], AIOKafkaProducer] | None = None,
+    ) -> None:
+        """`make` gives a producer for these brokers that is not started yet."""
         self._brokers, self._topic, self._clock = brokers, topic, clock
+        self._make = make or chunk_producer
         self._room, self._wait = room, wait
         self._producer: AIOKafkaProducer | None = None
         self._outstanding = 0
@@ -80,7 +107,9 @@ class KafkaChunks:
                 )
         except TimeoutError:
             raise ChunkLost("no room in time") from None
-        except (KafkaError, ConnectionError, AssertionError) as error:  # an assertion: there is no such partition
+        except AssertionError:
+            raise ChunkLost("there is no such partition") from None
+        except (KafkaError, ConnectionError) as error:
             self._note(producer, error)
             raise ChunkLost(type(error).__name__) from None
         self._outstanding += len(value)
@@ -99,17 +128,7 @@ class KafkaChunks:
             self._broken.set()
 
     async def _started(self) -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._brokers,
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=0,
-            request_timeout_ms=20_000,
-            max_batch_size=65536,
-            metadata_max_age_ms=30_000,
-        )
-        mend_refusals(producer)
-        with_guarded_connections(producer, PATIENCE)
+        producer = self._make(self._brokers)
         try:
             await producer.start()
         except BaseException:
@@ -136,7 +155,7 @@ class KafkaChunks:
         give_up(producer, KafkaError("closed"))
         try:
             await producer.stop()
-        except KafkaError as error:
+        except Exception as error:  # noqa: BLE001 - a batch that was given up while it was sent again is a KeyError, for one
             log.warning("closing a producer", extra={"error": type(error).__name__})
 
 

@@ -105,6 +105,17 @@ async def test_the_deciding_output_of_an_interrupted_run_is_handed_over() -> Non
     assert isinstance(stage.seen[0][1], Guarded)
 
 
+async def test_of_several_outputs_that_exist_the_deciding_one_is_handed_over_whichever_was_found_first() -> None:
+    stage = Says()
+    outcome = answered()
+    [_, _, response] = step(Says()).bury(received(), RuntimeError(), {"p.outcomes": encode(outcome)})
+    assert response.value is not None
+
+    await step(stage)(received(), {"p.responses": response.value, "p.outcomes": encode(outcome)})
+
+    assert stage.seen[0][1] == outcome
+
+
 @pytest.mark.parametrize(
     ("value", "schema", "code"),
     [
