@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import orjson
 
+from streamguard.clock import Clock
 from streamguard.dev.simulator import Fault, FaultRule, Latency, Simulator, SimulatorSettings
 
 SYSTEM = "You are the support desk."
@@ -90,21 +91,27 @@ class Client:
                 heard.ended = True
         return heard
 
+    async def under_way(self, calls: int) -> None:
+        """Return once so many calls are."""
+        async with asyncio.timeout(5):
+            while self.simulator.ledger.report(detail=False)["in_flight"] != calls:
+                await asyncio.sleep(0.005)
+
     async def last_call(self) -> dict[str, Any]:
         """The last call's entry, once no call is under way."""
-        async with asyncio.timeout(5):
-            while (report := self.simulator.ledger.report(detail=True))["in_flight"]:
-                await asyncio.sleep(0.005)
-        return report["detail"][-1]
+        await self.under_way(0)
+        return self.simulator.ledger.report(detail=True)["detail"][-1]
 
 
 @asynccontextmanager
-async def simulated(*faults: Fault, times: int | None = None, **settings: Any) -> AsyncGenerator[Client]:
-    """A simulator without latency whose calls all meet the first fault, or none where none is given."""
+async def simulated(
+    *faults: Fault, times: int | None = None, clock: Clock | None = None, **settings: Any
+) -> AsyncGenerator[Client]:
+    """A simulator without latency whose calls all (or the first `times`) meet the fault, if one is given."""
     rules = tuple(FaultRule(rates={fault: 1.0}, times=times) for fault in faults)
     given: dict[str, Any] = {"latency": Latency(0.0), "faults": rules} | settings
     async with (
-        Simulator(SimulatorSettings(**given)) as simulator,
+        Simulator(SimulatorSettings(**given), clock=clock) as simulator,
         httpx.AsyncClient(base_url=simulator.url, timeout=5.0, trust_env=False) as http,
     ):
         yield Client(simulator, http)

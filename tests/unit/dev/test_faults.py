@@ -43,10 +43,11 @@ def test_faults_of_json_befall_json_only(fault: Fault) -> None:
     assert fault_of(faults, json=True) is fault
 
 
-def test_only_streams_are_cut() -> None:
-    faults = Faults([FaultRule(rates={Fault.CUT_STREAM: 1.0})], FakeClock())
+@pytest.mark.parametrize("fault", [Fault.CUT_STREAM, Fault.STREAM_ERROR])
+def test_some_faults_befall_streams_only(fault: Fault) -> None:
+    faults = Faults([FaultRule(rates={fault: 1.0})], FakeClock())
     assert fault_of(faults) is None
-    assert fault_of(faults, stream=True) is Fault.CUT_STREAM
+    assert fault_of(faults, stream=True) is fault
 
 
 def test_an_outage_ends_by_the_clock() -> None:
@@ -59,6 +60,23 @@ def test_an_outage_ends_by_the_clock() -> None:
     assert fault_of(faults) is Fault.UNAVAILABLE
     clock.advance(0.2)
     assert fault_of(faults) is None
+
+
+def test_what_is_flaky_is_so_for_a_while_in_place_of_the_rules_and_behind_outages() -> None:
+    clock = FakeClock()
+    faults = Faults([FaultRule(rates={Fault.RESET: 1.0})], clock)
+    faults.begin_flaky("openai", "m", {Fault.HANG: 0.3}, 3.0)
+    counts = Counter(faults.of_call("openai", "m", Random(seed), json=False, stream=False) for seed in range(1000))
+    assert set(counts) == {Fault.HANG, None}
+    assert 230 < counts[Fault.HANG] < 370
+    assert fault_of(faults, "local") is Fault.RESET
+    faults.begin_outage("openai", "*", Fault.UNAVAILABLE, 1.0)
+    assert fault_of(faults) is Fault.UNAVAILABLE
+    clock.advance(3.1)
+    assert fault_of(faults) is Fault.RESET
+    assert faults.flaky() == ()
+    with pytest.raises(ValueError, match="at most 1"):
+        faults.begin_flaky("*", "*", {Fault.HANG: 0.6, Fault.RESET: 0.6}, 1.0)
 
 
 def test_rates_are_checked() -> None:
