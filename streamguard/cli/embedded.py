@@ -103,6 +103,17 @@ def store(path: Path, host: str, port: int, read_only_port: int | None, ready_fi
 @click.option(
     "--latency-sigma", type=click.FloatRange(0), default=0.0, show_default=True, help="Log-normal spread; 0: none."
 )
+@click.option("--first-token-ms", type=click.FloatRange(0), help="Time to the first chunk of a stream.")
+@click.option("--per-chunk-ms", type=click.FloatRange(0), help="Time from one chunk of a stream to the next.")
+@click.option(
+    "--hang-seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="How long hanging calls do."
+)
+@click.option(
+    "--drip-seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="How long dripping ones take."
+)
+@click.option(
+    "--idempotent", is_flag=True, help="Know idempotency keys: repeated calls are answered alike, and charged once."
+)
 @click.option(
     "--fault", "faults", multiple=True, metavar="[PROVIDER/MODEL:]KIND=SHARE", help="Faulty calls; repeatable."
 )
@@ -116,14 +127,20 @@ def simulator(
     seed: int,
     latency_ms: float,
     latency_sigma: float,
+    first_token_ms: float | None,
+    per_chunk_ms: float | None,
+    hang_seconds: float,
+    drip_seconds: float,
+    idempotent: bool,
     faults: tuple[str, ...],
     log: Path | None,
     ready_file: Path | None,
 ) -> None:
     """Run the simulated model providers until SIGTERM or Ctrl-C.
 
-    OpenAI-compatible under /openai/v1, /anthropic/v1 and /local/v1. Faults and outages can be set at run time, calls and
-    costs read: POST /_sim/faults, POST /_sim/outage, POST /_sim/refuse (no connections), GET /_sim/calls.
+    OpenAI's API and Anthropic's messages under /openai/v1, /anthropic/v1 and /local/v1. Faults, outages and limits can be set at
+    run time, calls and costs read: POST /_sim/faults, /_sim/outage, /_sim/flaky, /_sim/limits and /_sim/refuse (no connections),
+    GET /_sim/calls.
 
     Example: streamguard simulator --port 8080 --fault rate_limited=0.05 --fault openai/gpt-4o:unavailable=0.2
     """
@@ -134,7 +151,17 @@ def simulator(
     except ValueError as error:
         raise InputError(f"--fault: {error}") from None
     settings = SimulatorSettings(
-        host=host, port=port, seed=seed, latency=Latency(latency_ms, latency_sigma), faults=rules, log=log
+        host=host,
+        port=port,
+        seed=seed,
+        latency=Latency(latency_ms, latency_sigma),
+        first_token_ms=first_token_ms,
+        per_chunk_ms=per_chunk_ms,
+        hang_seconds=hang_seconds,
+        drip_seconds=drip_seconds,
+        idempotent=idempotent,
+        faults=rules,
+        log=log,
     )
     _run(lambda stop: serve(settings, ready=_announce(ready_file), stop=stop))
 
