@@ -17,12 +17,17 @@ from pydantic import JsonValue
 
 from streamguard.events.request import Message, ResponseFormat
 from streamguard.events.stages import Ask
-from streamguard.providers.complexity_words import CONDITIONS, DEEP, THINK, TRACES
+from streamguard.providers.complexity_words import CONDITIONS, DEEP, HINTS, THINK, TRACES
 
-_HEAD, _TAIL = 3000, 1000
-"""Characters of a text that are read for words: what is wanted stands at the beginning or at the end."""
-_DEEP, _THINK = 0.30, 0.19
-"""What one family of words takes of what is left to 1."""
+_HEAD, _TAIL = 800, 400
+"""Characters of a text that are read for words: what is wanted stands at the beginning or at the end, and the more is read, the
+more words are found that mean nothing."""
+_DEEP, _HINT = 0.35, 0.12
+"""What one family of words takes of what is left to 1; …"""
+_STRONG = {"prove": 0.55, "why": 0.2}
+"""… those that tell more, or less, than others of their kind; …"""
+_THINK, _THINK_MORE, _THINK_MOST = 0.31, 0.09, 0.5
+"""… and the families of explaining and writing together: the first, each further one, all."""
 _FENCE = "<data-"
 _OPENED = re.compile(r'<data-([0-9a-f]{12}) kind="([a-z]{1,16})"(?: id="[^"\n]{0,128}")?>\n')
 _MARKS = re.compile("[\u0300-\u036f]+")
@@ -76,17 +81,23 @@ class _Said:
         asked = sum(map(read.count, "?？؟")) + len(_ITEM.findall(f"\n{read}")) + len(_INLINE_ITEM.findall(read))
         self.questions = min(0.2, 0.05 * max(0, asked - 1))
         found = _WORDS.families(_folded(read))
-        deep, think = len(found & DEEP.keys()), len(found & THINK.keys())
-        self.reasoning = min(0.8, 1 - (1 - _DEEP) ** deep * (1 - _THINK) ** think)
+        self.reasoning = min(0.8, _reasoning(found))
         conditions = sum(1 for family in found if family.startswith(_CONDITION))
         numbers = len(set(_NUMBER.findall(read)))
         self.conditions = min(0.25, 0.05 * conditions + 0.02 * max(0, numbers - 2))
-        dense = sum(map(read.count, _SYMBOLS)) > 0.04 * len(read) > 1
-        self.code = min(0.25, 0.12 * ("```" in read or dense) + 0.1 * (_TRACE in found))
+        dense = sum(map(read.count, _SYMBOLS)) > max(5, 0.04 * len(read))
+        self.code = min(0.25, 0.12 * ("```" in text or dense) + 0.1 * (_TRACE in found))
 
     @property
     def text_score(self) -> float:
         return self.length + self.questions + self.reasoning + self.conditions + self.code
+
+
+def _reasoning(families: set[str]) -> float:
+    left = math.prod(1 - _WEIGHTS[family] for family in families if family in _WEIGHTS)
+    if think := sum(1 for family in families if family in _THINKING):
+        left *= 1 - min(_THINK_MOST, _THINK + _THINK_MORE * (think - 1))
+    return 1 - left
 
 
 def _history(earlier: int, before: str) -> float:
@@ -111,7 +122,7 @@ def _form(wanted: ResponseFormat | None) -> float:
 
 
 def _measure(schema: Mapping[str, JsonValue]) -> tuple[int, int]:
-    """How deep objects and lists of a JSON Schema lie in each other, and its number of properties. References are not followed."""
+    """How deep objects and lists of a schema lie in each other, and its number of properties; references are not followed."""
     deepest, size = 0, 0
     waiting: list[tuple[JsonValue, int]] = [(dict(schema), 0)]
     while waiting:
@@ -217,8 +228,16 @@ class _Words:
         return found
 
 
+_WEIGHTS = {**dict.fromkeys(HINTS, _HINT), **dict.fromkeys(DEEP, _DEEP), **_STRONG}
+_THINKING = THINK.keys() - _STRONG.keys()
 _CONDITION = "if "
 _TRACE = "trace"
 _WORDS = _Words(
-    {**DEEP, **THINK, _TRACE: TRACES, **{f"{_CONDITION}{word}": word for word in CONDITIONS.split("|") if word.strip()}}
+    {
+        **DEEP,
+        **THINK,
+        **HINTS,
+        _TRACE: TRACES,
+        **{f"{_CONDITION}{word}": word for word in CONDITIONS.split("|") if word.strip()},
+    }
 )

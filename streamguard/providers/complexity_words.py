@@ -7,9 +7,9 @@ searched inside, since many of them put no space between words. Case and accents
 
 DEEP: dict[str, str] = {
     "prove": (
-        "prove.|proves|proving|proof|theorem|lemma|*beweis|démontr|preuve|demuestr|demostra|dimostr|demonstre|"
-        "prova que|докаж|доказ|teorem|udowodn|dowód|bewijs|kanıtla|ispatla|证明|證明|証明|定理|증명|أثبت|اثبات|برهن|"
-        "सिद्ध"
+        "prove.|proves|proving|theorem|lemma|démontr|demuestr|demostra|dimostr|demonstre|докаж|доказ|teorem|udowodn|"
+        "dowód|bewijs|kanıtla|ispatla|证明|證明|証明|定理|증명|أثبت|اثبات|برهن|सिद्ध|proof that|proof by|proof of the|"
+        "proofs|beweise |beweis |beweisen|prouve|prove que"
     ),
     "derive": (
         "derive|derivation|deduce|closed form|herleit|herzuleiten|leite die|leite den|leite daraus|dérivez|déduis|"
@@ -17,30 +17,30 @@ DEEP: dict[str, str] = {
     ),
     "formal": (
         "induct|induktion|récurrence|invariant|axiom|linearizab|linearisierbar|np-|asymptot|recurrence|converg|"
-        "counterexample|counter-example|gegenbeispiel|contre-exemple|contraejemplo|irrational|irracional|"
-        "infinitely many|if and only if|equilibrium|gleichgewicht|generali|verallgemeiner|обобщ|индукц|归纳|帰納|充要|"
-        "귀납|مبرهن|indução|induzione|inducción|closed interval|posterior|bayes|compactness|subgame|"
-        "necessary and sufficient|show that there|show that every|show that no|sûreté et|vivacité|no-arbitrage|"
-        "convexity"
+        "counterexample|counter-example|gegenbeispiel|contre-exemple|contraejemplo|infinitely many|if and only if|"
+        "equilibrium|gleichgewicht|generali|verallgemeiner|обобщ|индукц|归纳|帰納|充要|귀납|مبرهن|indução|induzione|"
+        "inducción|posterior|bayes|necessary and sufficient|show that|zeige, dass|zeigen sie|uncountable|"
+        "irrational number|soundness|correctness|*korrektheit|correttezza|poprawność|corrección|正确性|正当性"
     ),
     "algorithm": (
         "algorithm|*algorithm|algoritm|алгоритм|algorytm|算法|演算法|アルゴリズム|알고리즘|خوارزم|data structure|"
-        "datenstruktur|b+ tree|b-tree|red-black|hash map|dynamic programming|complexity|*komplexität|complexité|"
-        "complejidad|complessità|complexidade|сложност|计算量|計算量|複雑度|复杂度|복잡도|integer program|"
-        "linear program|np-hard|np-complete"
+        "datenstruktur|b-tree|red-black|hash map|dynamic programming|complexity|*komplexität|complexité|complejidad|"
+        "complessità|complexidade|сложност|计算量|計算量|複雑度|复杂度|복잡도|integer program|linear program|np-hard|"
+        "np-complete|running time|laufzeit|order of growth|big-o|o(1)|o(n"
     ),
     "design": (
-        "design a |design an |design the |design our |architect|*architektur|архитектур|entwirf|entwerf|konzipier|"
-        "concev|conçois|diseña|progetta|projete a|projeta|спроектир|zaprojekt|ontwerp|tasarla|设计|設計|设計|设计|설계|"
-        "صمم|تصميم|アーキテクチャ|schema and|develop a|entwickle|développe|desarrolla|sviluppa|разработ|opracuj|"
-        "设计一个|개발"
+        "design the |design our |architect|*architektur|архитектур|entwirf|entwerf|konzipier|concev|conçois|diseña|"
+        "progetta|projete a|projeta|спроектир|zaprojekt|ontwerp|tasarla|设计|設計|设計|설계|صمم|تصميم|アーキテクチャ|"
+        "entwickle|développe|desarrolla|sviluppa|разработ|opracuj|개발|design a|develop a model|develop a strategy|"
+        "develop a three|develop an"
     ),
     "distributed": (
-        "distribut|verteilt|распределён|распределен|分布式|分散|분산|موزع|consensus|konsens|консенсус|shard|"
-        "fault-toleran|byzanti|byzantin|exactly once|exactly-once|genau einmal|恰好一次|replicat|replikat|throughput|"
-        "durchsatz|пропускн|latency|latenz|latence|latencia|latência|latenza|задержк|bottleneck|engpass|scalab|skalier|"
-        "netzteilung|network partition|网络分区|一致性|consisten|konsisten|availability|verfügbarkeit|per second|"
-        "por segundo|fail over|failover|failure mode|modos de fall|modos de falh|modes de défaillance|single point"
+        "distribut|распределён|распределен|分布式|分散|분산|موزع|consensus|konsens|консенсус|shard|fault-toleran|"
+        "byzanti|byzantin|exactly once|exactly-once|genau einmal|恰好一次|replicat|replikat|throughput|durchsatz|"
+        "пропускн|latency|latenz|latence|latencia|latência|latenza|задержк|bottleneck|engpass|scalab|skalier|"
+        "netzteilung|network partition|网络分区|一致性|per second|por segundo|fail over|failover|failure mode|"
+        "modos de fall|modos de falh|modes de défaillance|single point|consistency|konsistenz|high availability|"
+        "hochverfügbar|load balanc|verteiltes|verteilte "
     ),
     "concurrency": (
         "race condition|deadlock|thread-safe|thread safe|threadsicher|concurren|nebenläufig|mutex|lock-free|semaphore|"
@@ -51,13 +51,13 @@ DEEP: dict[str, str] = {
         "weigh |权衡|權衡|取舍|トレードオフ|트레이드오프|مفاضل|المفاضلات|kompromis|afweging"
     ),
     "optimise": (
-        "optimis|optimiz|optimier|optimal|optimer|оптимиз|zoptymal|minimise|minimize|maximise|maximize|minimal set|"
-        "minimier|最优|優化|优化|最適|최적|حسّن|cut costs|reduce cost"
+        "optimis|optimiz|optimier|optimer|оптимиз|zoptymal|minimise|minimize|maximise|maximize|minimier|最优|優化|优化|"
+        "最適|최적|حسّن|optimal "
     ),
     "diagnose": (
-        "debug|diagnose|diagnostiz|root cause|*fehlerursache|memory leak|утечк|memory grows|segfault|heap|stack trace|"
-        "hypothes|*hypothese|hipótesis|hipótese|ipotesi|гипотез|hypothèse|rule out|ausschließ|调试|排查|デバッグ|"
-        "디버그|regressed|how each could be told|find the bug|finde den fehler"
+        "debug|diagnose|diagnostiz|root cause|*fehlerursache|memory leak|утечк|segfault|stack trace|hypothes|"
+        "*hypothese|hipótesis|hipótese|ipotesi|гипотез|hypothèse|rule out|ausschließ|调试|排查|デバッグ|디버그|"
+        "find the bug|finde den fehler|possible root|what evidence"
     ),
     "rework": (
         "refactor|refaktor|рефактор|migrat|*migration|重构|リファクタ|리팩터|port this|rewrite this module|roll back|"
@@ -66,28 +66,28 @@ DEEP: dict[str, str] = {
     "critique": (
         "critically|criticis|criticiz|kritisch|critique|critiquez|crítica|refute|widerleg|réfut|refuta|опроверг|"
         "counterargument|*gegenargument|fallac|contradict|*widersprüch|contradicc|reconcile|assumption|annahmen|"
-        "supuest|strongest argument|steelman|批判|反驳|反駁|arguments of both|argue its|limitations of|limits of"
+        "supuest|strongest argument|steelman|批判|反驳|反駁|arguments of both|argue its|limitations of|premise|"
+        "prämisse|objection|einwand|robustness|*robustheit|robustesse"
     ),
     "statistics": (
-        "confound|causal|kausal|causalit|correlation|korrelation|correlaz|причинно|sensitivity|confidence interval|"
-        "konfidenz|sample size|stichprobe|hazard ratio|regression|variance|varianz|survivorship|significan|signifikan|"
-        "potenza statist|statistical power|prevalence|monte carlo|time series|econometr|因果|相关性|인과"
+        "confound|causal|kausal|causalit|correlation|korrelation|correlaz|причинно|confidence interval|konfidenz|"
+        "sample size|stichprobe|hazard ratio|regression|survivorship|statistical power|prevalence|monte carlo|"
+        "time series|econometr|因果|相关性|인과|sensitivity analysis|statistically significant|bayesian"
     ),
     "mathematics": (
-        "integral|eigenv|eigenwert|differential equation|*differentialgleichung|lagrange|polynom|matrix|matrices|"
-        "topolog|manifold|euler|fourier|markov|stochast|limit of|gradient|équation|ecuación|уравнен|方程|微分|积分|"
-        "適分|미분|적분|natürlichen zahlen|números primos|primes|prime number|nombres premiers|recursion|combinator"
+        "eigenv|eigenwert|differential equation|*differentialgleichung|lagrange|polynom|matrix|matrices|manifold|euler|"
+        "fourier|markov|stochast|gradient|équation|ecuación|уравнен|方程|微分|积分|適分|미분|적분|combinator|integrals|"
+        "integrate|integer solutions|prime numbers|infinitely|recursi"
     ),
     "stepwise": (
         "step by step|step-by-step|schritt für schritt|étape par étape|pas à pas|paso a paso|passo passo|passo a passo|"
         "шаг за шагом|пошагов|krok po kroku|stap voor stap|adım adım|逐步|一步一步|段階的|ステップ|단계별|خطوة بخطوة|"
-        "reason through|work through|work out|one by one|think carefully|denke gründlich|chain of thought"
+        "reason through|work through|work out.|one by one|think carefully|denke gründlich|chain of thought"
     ),
     "strategy": (
-        "strateg|*strategie|стратег|战略|策略|戦略|전략|roadmap|migration plan|scenario|*szenari|escenario|сценари|"
-        "prioriti|priorisier|priorité|dependencies|abhängigkeit|timeline|feasib|machbar|markteintritt|market entry|"
-        "game-theor|spieltheor|game theory|risks|*risiken|requirements|*anforderungen|year plan|jahresplan|"
-        "business case|stakeholder"
+        "strateg|*strategie|стратег|战略|策略|戦略|전략|roadmap|scenario|*szenari|escenario|сценари|prioriti|"
+        "priorisier|priorité|dependencies|abhängigkeit|feasib|machbar|markteintritt|market entry|game-theor|spieltheor|"
+        "game theory|year plan|jahresplan|business case|stakeholder|conflicting|widersprüchlich|contraintes|ograniczeni"
     ),
     "justify": (
         "justif|begründe|begründung|обосн|uzasadn|giustific|motivar|理由を|论证|論証|論證|정당|برر|verantwoord|gerekçe|"
@@ -99,15 +99,14 @@ DEEP: dict[str, str] = {
         "methodolog"
     ),
     "profession": (
-        "liabil|haftung|jurisdiction|clause|klausel|clausul|tort |arbitrage|portfolio|hedg|derivative|valuation|"
-        "contraindicat|kontraindik|dosage|adjust doses|regimen|comorbid|differential diagnosis|egfr|antibiotic|gdpr|"
-        "dsgvo|compliance|statute|precedent|geldpolitik|monetary policy|inflation"
+        "liabil|haftung|jurisdiction|klausel|clausul|arbitrage|portfolio|hedg|derivative|valuation|contraindicat|"
+        "kontraindik|adjust doses|regimen|comorbid|differential diagnosis|gdpr|dsgvo|statute|precedent|geldpolitik|"
+        "monetary policy|inflation"
     ),
     "engineering": (
-        "implement|compiler|parser|interpreter|kernel|register pressure|query plan|planner|property test|unit tests|"
-        "test suite|microservice|monolith|monolit|kubernetes|terraform|cryptograph|encrypt|vulnerab|exploit|reentrancy|"
-        "overflow|backpressure|rate limiter|load balanc|protocol|protokoll|protocole|протокол|real time|tempo real|"
-        "echtzeit|实时|リアルタイム"
+        "implement|compiler|parser|interpreter|kernel|query plan|property test|unit tests|microservice|monolith|"
+        "monolit|kubernetes|terraform|cryptograph|vulnerab|exploit|reentrancy|backpressure|rate limiter|protocole|"
+        "протокол|real time|tempo real|echtzeit|实时|リアルタイム|write a compiler|type checker|query optimi"
     ),
 }
 """Families that tell of hard work: steps that build on each other, conditions that hold together."""
@@ -121,16 +120,10 @@ THINK: dict[str, str] = {
         "why|warum|wieso|weshalb|pourquoi|por qué|por que|perché|почему|зачем|dlaczego|waarom|neden|niçin|为什么|"
         "為什麼|なぜ|どうして|왜 |لماذا|reason for|causes|ursache|причин|原因|might it be|what could"
     ),
-    "how": (
-        "how does|how do i |how do you|how would|how can|how to|how it works|wie funktioniert|wie kann|"
-        "comment fonctionne|comment ça|cómo funciona|come funziona|como funciona|как работает|jak działa|hoe werkt|"
-        "works and|werkt|nasıl çalış|如何|どのように|仕組み|어떻게|كيف يعمل|stages of|when is it|when it is|"
-        "quando conviene"
-    ),
     "compare": (
         "compar|*vergleich|vergleiche|сравн|porówn|vergelijk|karşılaştır|比较|比較|비교|قارن|versus|vs.|difference|"
         "*unterschied|différence|diferencia|differenz|diferença|чем отлич|разниц|różnic|verschil|fark|区别|區別|違い|"
-        "차이|الفرق|suits|which one|which is better|better than|instead of"
+        "차이|الفرق|suits|which one|which is better|better than|confront|differs|differ from|differs from"
     ),
     "prosandcons": (
         "pros and cons|advantages|disadvantages|vorteile|nachteile|vor- und nach|avantage|inconvénient|ventaja|"
@@ -145,13 +138,14 @@ THINK: dict[str, str] = {
         "write a |write an |write me|write the|draft|compose|rewrite|reword|paraphrase|schreib|verfass|formulier|"
         "umformul|rédige|écris|redacta|escribe|escreva|redija|scrivi|напиши|составь|napisz|schrijf|yaz |写一|寫一|撰写|"
         "書いて|作成して|써 |써줘|작성|اكتب|cover letter|e-mail to|an article|an essay|blog post|product description|"
-        "job advert|words.|worte"
+        "job advert|words.|worte|lettera|carta de|求职信|写封|写信|reply to a customer|paragraph|thank-you note|"
+        "invitation|einladung|invitación"
     ),
     "recommend": (
         "recommend|suggest|advise|advice|empfiehl|*empfehl|rate mir|recommand|conseil|recomend|aconsej|consigli|"
         "посовет|рекоменд|polec|doradź|aanbevel|advies|öner|推荐|推薦|建议|建議|おすすめ|提案|추천|اقترح|propos|"
         "предлож|vorschlag|what should i|what can i do|should we|was soll ich|help me decide|pick one|best option|"
-        "is it worth"
+        "is it worth|what should i consider|propose"
     ),
     "plan": (
         "plan a|plan my|plane |planning|organis|organiz|meal plan|itinerar|wochenplan|reiseplan|planifi|pianific|"
@@ -159,12 +153,22 @@ THINK: dict[str, str] = {
     ),
     "calculate": (
         "calculat|berechne|rechne|calcul|calcola|вычисл|рассчит|посчит|oblicz|bereken|hesapla|计算|計算|계산|احسب|"
-        "probabil|wahrscheinlich|вероятн|概率|確率|확률|percentage of|how many ways|estimate|schätze|estim|solve|löse |"
+        "probabil|wahrscheinlich|вероятн|概率|確率|확률|percentage of|how many ways|estimate|schätze|estim|solve.|solving|löse |"
         "résou|resuel|risolvi|реши |rozwiąż|求解|解いて|풀어|solve for|work out the"
     ),
     "describe": (
         "describe|beschreib|décri|describ|descrivi|опиши|opisz|beschrijf|描述|述べ|묘사|صف |outline|skizzier|discuss|"
         "diskutier|discut|обсуд|omów|bespreek|tartış|讨论|討論|議論|논의|ناقش|what is a |what are the main|role of"
+    ),
+}
+"""Families that tell of explaining, comparing and writing."""
+
+HINTS: dict[str, str] = {
+    "how": (
+        "how does|how do i |how do you|how would|how can|how to|how it works|wie funktioniert|wie kann|"
+        "comment fonctionne|comment ça|cómo funciona|come funziona|como funciona|как работает|jak działa|hoe werkt|"
+        "works and|werkt|nasıl çalış|如何|どのように|仕組み|어떻게|كيف يعمل|stages of|when is it|when it is|"
+        "quando conviene"
     ),
     "example": "example|beispiel|exemple|ejemplo|esempio|exemplo|пример|przykład|voorbeeld|örnek|例子|举例|例を|예를|예시|مثال",
     "program": (
@@ -182,7 +186,7 @@ THINK: dict[str, str] = {
         "for a beginner|to a beginner|für anfänger|for children|ten-year-old|敬語|丁寧|sound more|in the style of|tone"
     ),
 }
-"""Families that tell of explaining, comparing and writing."""
+"""Families that tell little alone."""
 
 CONDITIONS = (
     "must|without|at most|at least|no more than|only if|unless|subject to|within|cannot|can't|given that|given the|"
