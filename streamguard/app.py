@@ -4,9 +4,9 @@ import asyncio
 import hmac
 import logging
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,19 +17,25 @@ from streamguard.checks.chain import Chains, InputChain, OutputChain, content_ke
 from streamguard.checks.contract import Direction
 from streamguard.checks.policy import InvalidPolicy
 from streamguard.checks.policy import load as load_policy
+from streamguard.checks.text.tokens import count_tokens
 from streamguard.clock import Clock, SystemClock
-from streamguard.config import Config
+from streamguard.config import AUTO, Candidate, Config, StaticProvider
 from streamguard.errors import ConfigError, InputError
-from streamguard.intake.contract import Output, Ownership, Received, StepFunction
+from streamguard.intake.contract import Ownership, StepFunction
 from streamguard.intake.intake import Intake
 from streamguard.intake.settings import Settings
 from streamguard.prompts.registry import PromptBook
-from streamguard.providers.breaker import Breakers
-from streamguard.providers.invoker import Invoker
-from streamguard.providers.openai import OpenAIProvider
+from streamguard.providers.breakers import Breakers
+from streamguard.providers.budget import RetryBudgets
+from streamguard.providers.building import build_providers
+from streamguard.providers.invoker import Fleet, Invoker
+from streamguard.providers.prices import ConfiguredPrices
 from streamguard.providers.remote_model import HttpRemoteModel
+from streamguard.providers.routing import Router
+from streamguard.providers.turns import Turns
 from streamguard.resources import resource_dir
 from streamguard.stages.admit import Admit
+from streamguard.stages.cancelling import Cancellations
 from streamguard.stages.contract import Stage
 from streamguard.stages.ending import Ending
 from streamguard.stages.guard import Guard
@@ -37,13 +43,18 @@ from streamguard.stages.invoke import Invoke
 from streamguard.stages.lookup import Lookup
 from streamguard.stages.second_opinion import SecondOpinion
 from streamguard.stages.settle import Settle
+from streamguard.stages.showing import Showings
 from streamguard.stages.verify import Verify
 from streamguard.stages.watch import Watch
+from streamguard.stream.breaker_feed import BreakerFeed
 from streamguard.stream.cache_feed import CacheFeed
+from streamguard.stream.cancel_feed import CancelFeed
+from streamguard.stream.chunk_writer import KafkaChunks
 from streamguard.stream.flow import FLOW, Route, group_name
 from streamguard.stream.health import Health
 from streamguard.stream.hosting import Background, HostedStage, run_worker
 from streamguard.stream.journal import AdmissionJournal
+from streamguard.stream.passage import passage, within
 from streamguard.stream.stage_step import Failing, StageStep
 from streamguard.stream.topic_check import TopicCheck, look_at
 from streamguard.stream.topics import Topics
@@ -52,9 +63,6 @@ log = logging.getLogger(__name__)
 
 STAGES = tuple(FLOW)
 """The names of the intakes, in the order of the flow: the stages, and `invoke_batch`, which is invoke for the lane batch."""
-
-_INTAKE: ContextVar[Intake | None] = ContextVar("intake", default=None)
-"""The intake whose step is running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +73,6 @@ class _Built:
     failing: Failing | None
     background: Sequence[Background] = ()
     ownership: Ownership | None = None
-
-
-class _Permit:
-    """Lets a call to a model begin only while this worker surely owns what it works on. What asks the models serves two intakes,
-    so it is the one whose step is running that is asked."""
-
-    async def __call__(self) -> None:
-        if (intake := _INTAKE.get()) is not None:
-            await intake.passage()
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ class Worker:
             look, topics, self.stages, partitions=kafka.partitions, wait=kafka.topics_wait, clock=self.clock
         )
         health = Health(self.stages, self.clock)
-        builder = _Builder(self.config, topics, self.clock, check)
+        builder = _Builder(self.config, topics, self.clock, check, self.name)
         for name in self.stages:
             built = builder.build(FLOW[name])
             hosted.append(self._host(FLOW[name], topics, built, check, health))
@@ -132,10 +131,6 @@ class Worker:
         step = StageStep(route.stage, route.source, built.stage, topics, built.failing)
         own: list[Intake] = []
 
-        async def owned(record: Received, found: Mapping[str, bytes]) -> Sequence[Output]:
-            _INTAKE.set(own[0])  # each step runs in a task of its own
-            return await step(record, found)
-
         def intake(through: StepFunction) -> Intake:
             built_intake = Intake(
                 self._settings(route, check.partitions, open_sources="services" in topics[route.source].written_by),
@@ -151,7 +146,7 @@ class Worker:
             health.watch(route.name, built_intake)
             return built_intake
 
-        return HostedStage(route.name, intake, owned)
+        return HostedStage(route.name, intake, within(lambda: own[0], step))
 
     def _settings(self, route: Route, partitions: int, *, open_sources: bool) -> Settings:
         kafka = self.config.kafka
@@ -184,7 +179,7 @@ class Worker:
 class _Builder:
     """Builds each stage; one method a stage, named like it."""
 
-    def __init__(self, config: Config, topics: Topics, clock: Clock, check: TopicCheck) -> None:
+    def __init__(self, config: Config, topics: Topics, clock: Clock, check: TopicCheck, name: str) -> None:
         self._config = config
         self._check = check
         self._topics = topics
@@ -194,7 +189,21 @@ class _Builder:
         self._policy = load_policy(config.policy.file)
         self._hash_key = content_key(self._key)
         self._ending = Ending(signer, self._policy.stamp, clock)
+        self._name = name
         self._built: dict[str, _Built] = {}
+
+    @cached_property
+    def _prices(self) -> GenaiPrices:
+        return GenaiPrices()
+
+    @cached_property
+    def _router(self) -> Router:
+        local = frozenset(one.name for one in self._config.providers if one.local)
+        return Router(self._config.routes, self._config.routing, local=local, windows=self._prices.window)
+
+    @property
+    def _candidates(self) -> tuple[Candidate, ...]:
+        return tuple(candidate for route in self._config.routes.values() for candidate in route)
 
     def build(self, route: Route) -> _Built:
         """The stage that works at an intake. One that works at two is built once, and its background comes with the first:
@@ -213,7 +222,7 @@ class _Builder:
             config.limits,
             lambda: self._check.partitions,
         )
-        calls = 1 + config.invoke.retries + config.invoke.reasks + max(map(len, config.routes.values()), default=1)
+        calls = config.invoke.retries + config.invoke.reasks + max(self._router.longest, 1)
         stage = Admit(config.limits, journal, journal.partition_of, self._clock, calls)
         return _Built(stage, stage.failed, (journal,), journal)
 
@@ -229,7 +238,7 @@ class _Builder:
                 f"there is {', '.join(takers)}"
             )
         for template in prompts.templates:
-            if template.route not in config.routes:
+            if template.route != AUTO and template.route not in config.routes:
                 raise ConfigError(
                     f"routes: there is no {template.route!r}, which the prompt {template.name}/{template.version} names"
                 )
@@ -261,20 +270,37 @@ class _Builder:
         config = self._config
         if not config.routes:
             raise ConfigError("routes: there is none, so no model could be asked; name one with its candidates")
-        providers = {settings.name: OpenAIProvider(settings) for settings in config.providers}
-
+        kafka, clock, topics = config.kafka, self._clock, self._topics
+        providers = build_providers(config.providers, clock)
+        static = frozenset(one.name for one in config.providers if isinstance(one, StaticProvider))
+        places = {one.name: one.max_concurrency for one in config.providers}
+        fleet = Fleet(
+            Breakers(config.invoke.breaker, clock, worker=f"{self._name}/{clock.now_us()}"),
+            RetryBudgets(config.invoke.budget, clock),
+            Turns(config.invoke.concurrency, config.invoke.batch, clock, places.__getitem__),
+        )
         invoker = Invoker(
-            routes=config.routes,
+            router=self._router,
             providers=providers,
-            prices=GenaiPrices(),
-            breakers=Breakers(config.invoke.breaker),
-            clock=self._clock,
+            prices=ConfiguredPrices(self._prices, self._candidates, free=static),
+            fleet=fleet,
+            clock=clock,
             rng=random.Random(),
             settings=config.invoke,
-            permit=_Permit(),
+            count=count_tokens,
+            static=static,
+            passage=passage,
         )
-        connections = _closing(providers.values())
-        return _Built(Invoke(invoker, self._clock), self._failing("invoke"), (connections,))
+        chunks = KafkaChunks(kafka.brokers, topics.full("response-chunks"), clock)
+        cancellations = Cancellations(clock)
+        background = (
+            _closing(providers.values()),
+            chunks,
+            BreakerFeed(kafka.brokers, topics.full("breakers"), fleet.breakers, clock),
+            CancelFeed(kafka.brokers, topics.full("cancellations"), cancellations, clock),
+        )
+        showings = Showings(Chains(OutputChain, self._policy, self._hash_key), chunks, clock)
+        return _Built(Invoke(invoker, showings, cancellations, clock), self._failing("invoke"), background)
 
     def verify(self) -> _Built:
         chains = Chains(OutputChain, self._policy, self._hash_key)

@@ -304,7 +304,7 @@ class Config(BaseSettings):
             if candidate.price and prices.setdefault(place, candidate.price) != candidate.price:
                 raise ValueError(f"routes: {'/'.join(place)} has two prices")
         for name, seconds in (("timeout", self.invoke.timeout), ("batch.timeout", self.invoke.batch.timeout)):
-            if seconds >= self.kafka.deadline:
+            if seconds is not None and seconds >= self.kafka.deadline:
                 raise ValueError(f"invoke.{name} must be shorter than kafka.deadline, which ends the step around it")
         return self
 

@@ -143,7 +143,7 @@ class Breaker(Section):
     probes: int = Field(default=2, ge=1)
     """Successes in a row, while half-open, that close it."""
     claim_wait: float = Field(default=0.5, ge=0)
-    """How long a question waits to learn whether its worker is the one of the fleet that may try again; then it goes on without."""
+    """How long a question waits to learn whether its worker is the one of the fleet that may try again; then it goes on."""
     probe_seconds: float = Field(default=15.0, gt=0)
     """For how long the one that may try again has that right; then another may claim it."""
 
@@ -173,8 +173,8 @@ class BatchLane(Section):
     """Of the turns, when both lanes wait for one model."""
     max_share: float = Field(default=0.5, gt=0, le=1)
     """Of a model's calls at once; at least one."""
-    timeout: float = Field(default=40.0, gt=0)
-    """For everything, in place of `invoke.timeout`."""
+    timeout: float | None = Field(default=None, gt=0)
+    """For everything; None: as `invoke.timeout`."""
     in_flight: int = Field(default=64, ge=1)
     """Requests at work at once, a process."""
 

@@ -117,6 +117,11 @@ class Attempts:
         begun = Begun(call_id, step, kind, self.clock.now_us(), self.clock.monotonic())
         self.calls.append(Call(**self._place(begun), status="skipped", error=why, cost_nusd=0))
 
+    @property
+    def out_of_budget(self) -> bool:
+        """Whether the last candidate was not called because its provider causes too many calls already."""
+        return bool(self.calls) and self.calls[-1].error == "retry_budget"
+
     def usage(self) -> Usage:
         """Tokens of all calls that are known or estimated."""
         total = Usage()

@@ -10,7 +10,7 @@ from streamguard.errors import ProviderError
 from streamguard.providers.attempts import Attempts, Begun, Kind, Skip
 from streamguard.providers.backoff import wait_before_retry
 from streamguard.providers.breakers import Breakers, Permit
-from streamguard.providers.budget import ProviderBudget
+from streamguard.providers.budget import Stake
 from streamguard.providers.contract import CallLimits, ChatAnswer, ChatProvider, ChatRequest
 from streamguard.providers.errors import CallFailed, CallTimeout, RateLimited
 from streamguard.providers.question import Audience
@@ -32,7 +32,7 @@ class Errand:
     """One question to one candidate: the unit that is tried, and tried again, under one idempotency key.
 
     `longest` is in seconds, for one call; `after` counts the candidates behind this one, for each of which a call is kept;
-    `tokens` are about those of question and answer.
+    `tokens` are about those of question and answer. `insist`: it is asked though the budget is against it, for nobody else is left.
     """
 
     step: Step
@@ -42,8 +42,9 @@ class Errand:
     after: int
     lane: str
     tokens: int
-    budget: ProviderBudget
+    stake: Stake
     audience: Audience | None = None
+    insist: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +93,21 @@ class CandidateCaller:
             streams = errand.audience is not None and "streaming" not in step.candidate.without
             begun = attempts.begin(request.request_id, step, kind, streams=streams)
             try:
-                return await self._call(errand, request, begun, entered, attempts, self._longest(errand, attempts, tries))
+                return await self._call(
+                    errand, request, begun, entered, attempts, self._longest(errand, attempts, tries)
+                )
             except ProviderError as error:
                 last = attempts.calls[-1]
                 wait = None if last.tripped else self._wait(errand, attempts, error, tries)
                 if wait is None:
                     return None
-                await self._clock.sleep(wait)
                 tries += 1
-                attempts.retries_left -= 1
                 call_id, kind = f"{first}.{tries}", "retry"
+                if not errand.stake.retry():
+                    attempts.skipped(call_id, step, kind, "retry_budget")
+                    return None
+                await self._clock.sleep(wait)
+                attempts.retries_left -= 1
                 answered = isinstance(error, CallFailed) and error.answered
                 key = call_id if answered else request.idempotency_key
                 request = replace(request, request_id=call_id, idempotency_key=key)
@@ -131,8 +137,7 @@ class CandidateCaller:
                 await self._passage()
             if why is None and self._longest(errand, attempts, tries) < SHORTEST_CALL:
                 why = "no_time"
-            # a question's first call is its own; what comes beyond it is what an outage multiplies
-            if why is None and attempts.made and kind in ("retry", "fallback") and not errand.budget.take():
+            if why is None and not self._in_budget(errand, attempts, kind):
                 why = "retry_budget"
         except BaseException:
             self._give_back(permit, turn)
@@ -141,6 +146,12 @@ class CandidateCaller:
             return _Entered(permit, turn)
         self._give_back(permit, turn)
         return why or "saturated"
+
+    def _in_budget(self, errand: Errand, attempts: Attempts, kind: Kind) -> bool:
+        """A question's first call is its own; what comes beyond it is what an outage multiplies. Retries have leave already."""
+        if kind == "first":
+            return errand.insist or errand.stake.first()
+        return kind != "fallback" or not attempts.made or errand.stake.fallback()
 
     def _give_back(self, permit: Permit | None, turn: Turn | None) -> None:
         if permit is not None:
@@ -204,8 +215,6 @@ class CandidateCaller:
         if not error.retriable or attempts.retries_left <= 0 or attempts.calls_left <= errand.after:
             return None
         if errand.after and isinstance(error, CallTimeout):
-            return None
-        if errand.budget.exhausted:
             return None
         # what a fallback needs is not spent on waiting for this one
         kept = self._settings.fallback_timeout if errand.after else SHORTEST_CALL

@@ -13,7 +13,7 @@ from streamguard.providers.errors import CallFailed, CallTimeout
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """A stream: pieces of text, then the answer that they make, or the error that ends it. `told` is the usage reported before."""
+    """A stream: pieces of text, then the answer that they make, or the error that ends it. `told` is the usage so far."""
 
     pieces: Sequence[str]
     then: CallFailed | None = None

@@ -10,7 +10,6 @@ from typing import Any
 
 from streamguard.clock import Clock
 from streamguard.config import Invoke
-from streamguard.errors import ConfigError
 from streamguard.events.reason import Reason
 from streamguard.events.request import Message
 from streamguard.events.stages import Degraded
@@ -19,7 +18,7 @@ from streamguard.providers.abort import Stopped, until
 from streamguard.providers.answered import Answered, Source
 from streamguard.providers.attempts import Attempts, Kind
 from streamguard.providers.breakers import Breakers
-from streamguard.providers.budget import ProviderBudget, RetryBudgets
+from streamguard.providers.budget import RetryBudgets, Stake
 from streamguard.providers.candidate import SHORTEST_CALL, CandidateCaller, Errand, Passage
 from streamguard.providers.contract import ChatAnswer, ChatProvider, ChatRequest
 from streamguard.providers.prices import PriceBook
@@ -61,10 +60,7 @@ class Invoker:
         passage: Passage | None = None,
     ) -> None:
         """`count` counts the tokens of a text; `static` names the providers that answer without a model; `passage` is awaited
-        before each call. Raises `ConfigError` for a candidate whose provider is not among `providers`."""
-        for name in router.providers:
-            if name not in providers:
-                raise ConfigError(f"routes: a candidate names the provider {name!r}, which is not there")
+        before each call. `providers` must hold those of all candidates of `router`."""
         self._router = router
         self._prices = prices
         self._budgets = fleet.budgets
@@ -88,7 +84,8 @@ class Invoker:
         Everything ends within `invoke.timeout` (`invoke.batch.timeout`) and before the question's deadline; at most
         `reservation.calls` calls are made. A retry repeats the question to the same candidate; it is one of `retries` for all
         candidates together, and leaves a call for each candidate behind. Retries and fallbacks that follow a call need leave of
-        the budget of the provider that the question was bound for; while that has none, questions go to the others first. A
+        the budget of the provider that the question was bound for; while that has none, questions go to the others first
+        (`streamguard.providers.budget`). A
         candidate that timed out is not asked again while there are others. An answer with a wrong form (`check`) goes back to its
         model with what is wrong.
 
@@ -96,7 +93,8 @@ class Invoker:
         has the idempotency key `call_id_base/n`; its tries are the calls `call_id_base/n`, `call_id_base/n.1`, ….
         """
         settings = self._settings
-        left = settings.batch.timeout if question.lane == "batch" else settings.timeout
+        own = settings.batch.timeout if question.lane == "batch" else None
+        left = own or settings.timeout
         expires = None if question.deadline_us is None else (question.deadline_us - self._clock.now_us()) / 1e6
         if expires is not None:
             left = min(left, expires)
@@ -120,38 +118,44 @@ class Invoker:
 
     async def _descend(self, run: "_Run") -> Answered:
         """From the first step of the pyramid to the one that answers."""
-        question, attempts = run.question, run.attempts
+        question = run.question
         plan = run.plan = self._router.plan(
             question.ask, input_tokens=question.input_tokens, conversation=question.conversation
         )
         if plan.steps:
-            budget = self._budgets.of(plan.steps[0].candidate.provider)
-            order = list(enumerate(plan.steps))
-            if len(order) > 1 and budget.exhausted:
-                # its provider causes too many calls already: who can answer at once is asked first
-                first = order.pop(0)
-                attempts.skipped(self._key(run, 0, 0), first[1], "first", "retry_budget")
-                order.append(first)
-            for place, (number, step) in enumerate(order):
-                kind: Kind = "fallback" if place else "first"
-                errand = self._errand(run, step, number, kind, len(order) - place - 1, budget)
-                answer = await self._caller.answer(errand, attempts)
-                if answer is not None:
-                    answered = await self._in_form(run, errand, answer, number)
-                    if answered.source == "model":
-                        budget.answered()
-                    return answered
+            stake = self._budgets.of(plan.steps[0].candidate.provider).open()
+            live = False
+            try:
+                answered = await self._ask_each(run, plan, stake)
+                live = answered is not None and answered.source == "model"
+            finally:
+                stake.end(live=live)
+            if answered is not None:
+                return answered
         return self._without_model(run)
 
+    async def _ask_each(self, run: "_Run", plan: Plan, stake: Stake) -> Answered | None:
+        """The answer of the first candidate that gives one."""
+        order = [(number, step, False) for number, step in enumerate(plan.steps)]
+        for place, (number, step, insist) in enumerate(order):  # it may grow by one
+            kind: Kind = "first" if number == 0 else "fallback"
+            errand = self._errand(run, step, number, kind, len(order) - place - 1, stake, insist=insist)
+            answer = await self._caller.answer(errand, run.attempts)
+            if answer is not None:
+                return await self._in_form(run, errand, answer, number)
+            if number == 0 and not insist and run.attempts.made == 0 and run.attempts.out_of_budget:
+                # its provider causes too many calls already; it is asked in spite of that if nobody else can be
+                order.append((number, step, True))
+        return None
+
     def _errand(
-        self, run: "_Run", step: Step, number: int, kind: Kind, after: int, budget: ProviderBudget
+        self, run: "_Run", step: Step, number: int, kind: Kind, after: int, stake: Stake, *, insist: bool
     ) -> Errand:
         ask, candidate, key = run.question.ask, step.candidate, self._key(run, number, 0)
-        most = min(ask.max_output_tokens, candidate.max_output_tokens or ask.max_output_tokens)
         request = ChatRequest(
             model=candidate.model,
             messages=ask.messages,
-            max_output_tokens=most,
+            max_output_tokens=step.max_output_tokens,
             idempotency_key=key,
             request_id=key,
             temperature=ask.temperature,
@@ -160,8 +164,10 @@ class Invoker:
             tool_choice=ask.tool_choice,
         )
         longest = candidate.timeout if kind == "first" else min(candidate.timeout, self._settings.fallback_timeout)
-        tokens = run.question.input_tokens + most
-        return Errand(step, request, kind, longest, after, run.question.lane, tokens, budget, run.question.audience)
+        tokens = run.question.input_tokens + step.max_output_tokens
+        return Errand(
+            step, request, kind, longest, after, run.question.lane, tokens, stake, run.question.audience, insist
+        )
 
     async def _in_form(self, run: "_Run", errand: Errand, answer: ChatAnswer, number: int) -> Answered:
         """The answer, sent back while its form is wrong and that is still possible."""
@@ -181,15 +187,16 @@ class Invoker:
         if run.question.audience is not None:
             await run.question.audience.end()
         candidate, static = errand.step.candidate, errand.step.candidate.provider in self._static
-        degraded: Degraded | None = None if number == 0 else "static" if static else "fallback"
+        degraded: Degraded | None = "static" if static else "fallback"
+        preferred = errand.step.rung == "primary"
         return run.ended(
-            "static" if static and number else "model",
+            "static" if static and not preferred else "model",
             text=answer.text,
             tool_calls=answer.tool_calls,
             provider=candidate.provider,
             model=candidate.model,
             finish_reason=answer.finish_reason,
-            degraded=degraded,
+            degraded=None if preferred else degraded,
             form_error=problem,
             rung=errand.step.rung,
         )

@@ -8,8 +8,6 @@ from pydantic_core import to_json
 
 from streamguard.answers.structure import form_problem
 from streamguard.answers.tools import tool_problem
-from streamguard.checks.chain import Chains, OutputChain
-from streamguard.checks.streaming.filter import StreamFilter
 from streamguard.clock import Clock
 from streamguard.events.base import Record, carry
 from streamguard.events.reason import Reason
@@ -19,7 +17,7 @@ from streamguard.providers.answered import Answered
 from streamguard.providers.question import Audience, FormCheck, Question
 from streamguard.stages.cancelling import Cancellations
 from streamguard.stages.contract import Event, Out, Step
-from streamguard.stages.showing import ChunkWriter, Showing
+from streamguard.stages.showing import Showings
 from streamguard.stages.watch import Watch
 
 LONGEST_ANSWER = 400_000
@@ -35,19 +33,11 @@ class Asker(Protocol):
 
 
 class Invoke:
-    """The stage. `chains` are verify's: an answer that is shown while it is written passes the same rules."""
+    """The stage."""
 
-    def __init__(
-        self,
-        asker: Asker,
-        chains: Chains[OutputChain],
-        chunks: ChunkWriter,
-        cancellations: Cancellations,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, asker: Asker, showings: Showings, cancellations: Cancellations, clock: Clock) -> None:
         self._asker = asker
-        self._chains = chains
-        self._chunks = chunks
+        self._showings = showings
         self._cancellations = cancellations
         self._clock = clock
 
@@ -58,7 +48,7 @@ class Invoke:
         watch = Watch("invoke", self._clock)
         invocation = event.record
         head = invocation.head
-        showing = self._showing(event)
+        showing = self._showings.of(event)
         with self._cancellations.watch(head.tenant_id, head.request_id) as stop:
             answered = await self._asker.ask(self._question(invocation, showing, stop))
         text, tool_calls, failure = answered.text, answered.tool_calls, answered.failure
@@ -111,23 +101,6 @@ class Invoke:
             audience=audience,
             stop=stop,
         )
-
-    def _showing(self, event: Event[Invocation]) -> Showing | None:
-        """None where nobody reads along, or where the answer comes whole because it is JSON: verify shows it then."""
-        invocation, ask = event.record, event.record.ask
-        form = ask.response_format
-        if not invocation.head.stream or (form is not None and form.type != "text"):
-            return None
-        chain = self._chains.of(invocation.prompt.name)
-        instructions = "\n".join(message.content for message in ask.messages if message.role == "system")
-        asked = "\n".join(message.content for message in ask.messages if message.role != "system")
-
-        def made() -> StreamFilter:
-            return chain.stream(
-                placeholders=invocation.placeholders, system_text=instructions, asked=asked, canary=ask.canary
-            )
-
-        return Showing(event, made, self._chunks, self._clock)
 
 
 def _check_of(ask: Ask) -> FormCheck | None:

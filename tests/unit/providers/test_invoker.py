@@ -1,22 +1,15 @@
 """Asking models: order, retries, fallbacks, time, form and money."""
 
 import asyncio
-import random
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
-from streamguard.clock import FakeClock
-from streamguard.config import Breaker as BreakerSettings
-from streamguard.config import Candidate, Invoke
-from streamguard.errors import ConfigError
 from streamguard.events.reason import Reason
-from streamguard.events.request import Message
-from streamguard.events.stages import Ask, CacheEntry, Reservation
+from streamguard.events.request import ToolCall
+from streamguard.events.stages import Reservation
 from streamguard.events.usage import Usage
-from streamguard.providers.answered import Answered
-from streamguard.providers.breaker import Breakers
-from streamguard.providers.contract import ChatAnswer, ChatRequest
+from streamguard.providers.contract import CallLimits, ChatAnswer, ChatRequest, Progress
 from streamguard.providers.errors import (
     CallTimeout,
     ConnectFailed,
@@ -28,60 +21,8 @@ from streamguard.providers.errors import (
     Refused,
     ServerFailed,
 )
-from streamguard.providers.fake import FakeProvider, Scripted
-from streamguard.providers.invoker import Invoker
-from streamguard.providers.prices import FlatPrices
-
-USAGE = Usage(input_tokens=100, output_tokens=10)
-GOOD = ChatAnswer("good", USAGE, "stop", "id-1", "m-2026")
-PRICE = 100 * 2 + 10 * 10
-MANY = Reservation(input_tokens=1000, output_tokens=100, calls=10)
-STALE = CacheEntry(
-    tenant_id="t", output="stale", provider="x", model="y", usage=USAGE, created_at=0, expires_at=1, source="t/r/1"
-)
-
-
-class Setting:
-    """Two candidates, `flagship` and `spare`, each at its own scripted provider."""
-
-    def __init__(self, flagship: tuple[Scripted, ...] = (), spare: tuple[Scripted, ...] = (), **invoke: Any) -> None:
-        self.clock = FakeClock()
-        self.permits = 0
-        self.permit_seconds = 0.0
-        self.flagship = FakeProvider(*flagship, default=GOOD, clock=self.clock)
-        self.spare = FakeProvider(*spare, default=GOOD, clock=self.clock)
-        self.breakers = Breakers(BreakerSettings(failures=3, open_seconds=5))
-        self.invoker = Invoker(
-            routes={
-                "both": (
-                    Candidate(provider="a", model="flagship", timeout=10),
-                    Candidate(provider="b", model="spare", timeout=8),
-                ),
-                "one": (Candidate(provider="a", model="flagship", timeout=10),),
-            },
-            providers={"a": self.flagship, "b": self.spare},
-            prices=FlatPrices(unknown=frozenset({"spare"}) if invoke.pop("spare_unpriced", False) else frozenset()),
-            breakers=self.breakers,
-            clock=self.clock,
-            rng=random.Random(1),
-            settings=Invoke(**invoke),
-            permit=self.permit,
-        )
-
-    async def permit(self) -> None:
-        self.permits += 1
-        self.clock.advance(self.permit_seconds)
-
-    async def ask(self, route: str = "both", *, static: str | None = None, **how: Any) -> Answered:
-        ask = Ask(
-            messages=(Message(role="user", content="hello"),), route=route, max_output_tokens=50, static_text=static
-        )
-        how.setdefault("reservation", MANY)
-        return await self.invoker.ask(ask, call_id_base="t/r/1", **how)
-
-
-def told(answered: Answered) -> list[tuple[str, str, str, str | None, int | None]]:
-    return [(call.call_id, call.model, call.kind, call.error, call.cost_nusd) for call in answered.calls]
+from streamguard.providers.fake import FakeProvider
+from tests.unit.providers.asking import MANY, PRICE, STALE, USAGE, Setting, told
 
 
 async def test_each_call_is_permitted_first_a_retry_too() -> None:
@@ -98,7 +39,8 @@ async def test_a_worker_that_must_not_call_calls_nobody_and_time_runs_on() -> No
 
     answered = await setting.ask()
 
-    assert (answered.failure, answered.calls, setting.flagship.asked) == (Reason.PROVIDERS_EXHAUSTED, (), [])
+    assert (answered.failure, setting.flagship.asked) == (Reason.PROVIDERS_EXHAUSTED, [])
+    assert {(call.status, call.error) for call in answered.calls} == {("skipped", "no_time")}
 
 
 async def test_the_preferred_candidate_answers() -> None:
@@ -108,8 +50,8 @@ async def test_the_preferred_candidate_answers() -> None:
     assert (answered.provider, answered.model, answered.finish_reason) == ("a", "flagship", "stop")
     assert told(answered) == [("t/r/1/1", "flagship", "first", None, PRICE)]
     assert (answered.cost_nusd, answered.price_version, answered.usage) == (PRICE, "flat-1", USAGE)
-    request, timeout = setting.flagship.asked[0]
-    assert (request.idempotency_key, request.request_id, timeout) == ("t/r/1/1", "t/r/1/1", 10)
+    request, limits = setting.flagship.asked[0]
+    assert (request.idempotency_key, request.request_id, limits) == ("t/r/1/1", "t/r/1/1", CallLimits(10))
     call = answered.calls[0]
     assert (call.response_id, call.response_model, call.http_status) == ("id-1", "m-2026", 200)
 
@@ -154,7 +96,7 @@ async def test_a_failure_that_will_not_pass_goes_to_the_next_candidate_and_blame
         answered = await setting.ask()
         assert [call.kind for call in answered.calls] == ["first", "fallback"]
         assert (answered.text, answered.degraded, answered.model) == ("good", "fallback", "spare")
-    assert setting.breakers.of("a", "flagship").state(setting.clock.monotonic()) == "closed"
+    assert setting.breakers.states().get(("a", "flagship"), "closed") == "closed"
 
 
 async def test_a_timeout_is_not_repeated_while_there_are_other_candidates() -> None:
@@ -164,7 +106,7 @@ async def test_a_timeout_is_not_repeated_while_there_are_other_candidates() -> N
         ("t/r/1/1", "flagship", "first", "timeout", None),
         ("t/r/1/3", "spare", "fallback", None, PRICE),
     ]
-    assert setting.spare.asked[0][1] == 5  # fallback_timeout
+    assert setting.spare.asked[0][1].total == 5  # fallback_timeout
     assert answered.cost_nusd == PRICE
 
 
@@ -177,7 +119,7 @@ async def test_a_timeout_of_the_last_candidate_is_repeated() -> None:
 async def test_everything_ends_within_the_timeout() -> None:
     setting = Setting((CallTimeout(), *[99.0] * 9), timeout=12, backoff=0)
     answered = await setting.ask("one")
-    assert [timeout for _, timeout in setting.flagship.asked] == [10, 10, 2]
+    assert [limits.total for _, limits in setting.flagship.asked] == [10, 10, 2]
     assert answered.failure is Reason.PROVIDERS_EXHAUSTED
     assert setting.clock.monotonic() <= 12
 
@@ -206,8 +148,9 @@ async def test_a_deadline_that_has_passed_means_no_call() -> None:
 async def test_a_deadline_bounds_each_call_and_ends_the_asking() -> None:
     setting = Setting((99.0,))
     answered = await setting.ask(deadline_us=setting.clock.now_us() + 4_000_000, static="static")
-    assert setting.flagship.asked[0][1] == pytest.approx(4)
-    assert (answered.failure, len(answered.calls)) == (Reason.EXPIRED, 1)
+    assert setting.flagship.asked[0][1].total == pytest.approx(4)
+    assert answered.failure is Reason.EXPIRED
+    assert [(call.status, call.error) for call in answered.calls] == [("error", "timeout"), ("skipped", "no_time")]
 
 
 async def test_the_reserved_calls_are_never_exceeded_and_one_is_kept_for_the_fallback() -> None:
@@ -217,7 +160,11 @@ async def test_the_reserved_calls_are_never_exceeded_and_one_is_kept_for_the_fal
     assert answered.text == "good"
     one = Reservation(input_tokens=1, output_tokens=1, calls=1)
     answered = await Setting((ServerFailed(status=500),)).ask(reservation=one)
-    assert (len(answered.calls), answered.failure) == (1, Reason.PROVIDERS_EXHAUSTED)
+    assert answered.failure is Reason.PROVIDERS_EXHAUSTED
+    assert [(call.status, call.error) for call in answered.calls] == [
+        ("error", "server_error"),
+        ("skipped", "no_calls"),
+    ]
 
 
 async def test_an_open_breaker_is_skipped_and_costs_nothing() -> None:
@@ -246,7 +193,7 @@ async def test_without_a_model_the_stale_entry_comes_before_the_static_text() ->
     assert (unknown.failure, unknown.calls) == (Reason.PROVIDERS_EXHAUSTED, ())
 
 
-def check(text: str) -> str | None:
+def check(text: str, _: Sequence[ToolCall]) -> str | None:
     return None if text == "good" else "the answer is not valid JSON"
 
 
@@ -279,11 +226,16 @@ async def test_a_form_that_stays_wrong_is_given_back_with_what_is_wrong() -> Non
 
 
 async def test_an_answer_without_a_known_price_makes_the_total_unknown() -> None:
-    setting = Setting((Refused(status=400), ChatAnswer("good")), spare_unpriced=True)
+    setting = Setting((Refused(status=400), ChatAnswer("good")), unpriced=frozenset({"spare"}))
     unpriced = await setting.ask()
     assert (unpriced.text, unpriced.cost_nusd, unpriced.price_version) == ("good", None, None)
-    no_usage = await setting.ask()
-    assert (no_usage.text, no_usage.cost_nusd, no_usage.usage) == ("good", None, Usage())
+
+
+async def test_an_answer_without_usage_is_counted_here_and_says_so() -> None:
+    answered = await Setting((ChatAnswer("three good words"),)).ask()
+    call = answered.calls[0]
+    assert (call.usage, call.estimated, call.cost_nusd) == (Usage(input_tokens=7, output_tokens=3), True, 7 * 2 + 30)
+    assert (await Setting().ask()).calls[0].estimated is False
 
 
 async def test_a_second_run_names_its_calls_alike_even_when_it_goes_another_way() -> None:
@@ -296,40 +248,19 @@ async def test_a_second_run_names_its_calls_alike_even_when_it_goes_another_way(
 
 async def test_a_cancelled_call_gives_its_probe_back() -> None:
     class Hanging(FakeProvider):
-        async def chat(self, ask: ChatRequest, *, timeout: float) -> ChatAnswer:
+        async def chat(self, ask: ChatRequest, *, limits: CallLimits, progress: Progress | None = None) -> ChatAnswer:
             await asyncio.Event().wait()
             raise AssertionError
 
     setting = Setting((ConnectFailed(),) * 3, backoff=0)
     await setting.ask("one")
     setting.clock.advance(5)
-    hanging = Invoker(
-        routes={"one": (Candidate(provider="a", model="flagship"),)},
-        providers={"a": Hanging()},
-        prices=FlatPrices(),
-        breakers=setting.breakers,
-        clock=setting.clock,
-        rng=random.Random(1),
-        settings=Invoke(),
-    )
-    ask = Ask(messages=(Message(role="user", content="hello"),), route="one", max_output_tokens=50)
-    task = asyncio.create_task(hanging.ask(ask, call_id_base="t/r/1", reservation=MANY))
+    setting.providers["a"] = Hanging()
+    task = asyncio.create_task(setting.ask("one"))
     await asyncio.sleep(0)
-    assert setting.breakers.of("a", "flagship").permit(setting.clock.monotonic()) is None
+    await asyncio.sleep(0)
+    assert await setting.breakers.permit("a", "flagship", longest=1) is None
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert setting.breakers.of("a", "flagship").permit(setting.clock.monotonic()) is not None
-
-
-def test_a_route_to_nowhere_is_told_at_the_start() -> None:
-    with pytest.raises(ConfigError, match="'nobody'"):
-        Invoker(
-            routes={"r": (Candidate(provider="nobody", model="m"),)},
-            providers={},
-            prices=FlatPrices(),
-            breakers=Breakers(BreakerSettings()),
-            clock=FakeClock(),
-            rng=random.Random(1),
-            settings=Invoke(),
-        )
+    assert await setting.breakers.permit("a", "flagship", longest=1) is not None
