@@ -82,8 +82,8 @@ class PromptUsed(Record):
 class Ask(Record):
     """What to ask of a model: messages after redaction and fencing, the form wanted, and where to ask.
 
-    `route` names a list of candidates of the configuration, or is `auto`; `canary` stands in the system message and must never come
-    back; `static_text` is the last thing to fall back on.
+    `route` names a list of candidates of the configuration, or is `auto`; `canary` stands in the system message and must never
+    come back; `static_text` is the last thing to fall back on.
     """
 
     messages: tuple[Message, ...]
