@@ -11,7 +11,7 @@ from streamguard.errors import ProviderError
 from streamguard.events.usage import Usage
 from streamguard.providers import errors
 from streamguard.providers.errors import CallFailed, EmptyAnswer, InvalidResponse
-from streamguard.providers.failures import error_of_exception, error_of_status
+from streamguard.providers.failures import error_inside, error_of_exception, error_of_status, read_error_code
 from streamguard.providers.openai_answer import read_answer
 from streamguard.providers.rate_headers import retry_after
 
@@ -85,6 +85,60 @@ def test_every_status_has_a_kind(status: int, code: str, retriable: bool, blames
 
 
 @pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"error":{"code":"rate_limit_exceeded","type":"tokens"}}', "rate_limit_exceeded"),
+        (b'{"error":{"code":null,"type":"server_error"}}', "server_error"),
+        (b'{"error":{"code":502}}', 502),
+        (b'{"object":"error","code":400,"message":"alice"}', 400),
+        (b'[{"error":{"code":429}}]', 429),
+        (b'{"error":{"message":"alice"}}', None),
+        (b'{"error":{"code":"what alice said"}}', None),
+        (b'{"error":"alice"}', None),
+        (b'{"error":{"code":true}}', None),
+        (b"<html>alice</html>", None),
+        (b"[]", None),
+        (b"3", None),
+        (b"", None),
+        (b'{"error":{"code":"x"}' + b" " * 20_000 + b"}", None),
+    ],
+)
+async def test_of_an_errors_body_only_the_code_is_read(body: bytes, code: str | int | None) -> None:
+    assert await read_error_code(httpx.Response(400, content=body)) == code
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "begun"),
+    [
+        ({"code": "rate_limit_exceeded"}, errors.RateLimited, errors.StreamBroken),
+        ({"type": "overloaded_error"}, errors.ServerFailed, errors.StreamBroken),
+        ({"code": 503}, errors.ServerFailed, errors.StreamBroken),
+        ({"code": "insufficient_quota"}, errors.NotAuthorized, errors.StreamBroken),
+        ({"code": "context_length_exceeded"}, errors.Refused, errors.StreamBroken),
+        ({"code": "Content_Filter"}, errors.Refused, errors.StreamBroken),
+        ({"code": 7}, errors.InvalidResponse, errors.StreamBroken),
+        ({"message": "alice"}, errors.InvalidResponse, errors.StreamBroken),
+        ("alice", errors.InvalidResponse, errors.StreamBroken),
+    ],
+)
+def test_an_error_under_a_good_status_is_what_its_code_says(
+    error: object, kind: type[CallFailed], begun: type[CallFailed]
+) -> None:
+    told = error_inside(error, otherwise=InvalidResponse)
+    assert type(told) is kind
+    assert told.status == 200
+    # what had been generated may be charged, whatever the code
+    late = error_inside(error, otherwise=InvalidResponse, begun=True)
+    assert (type(late), late.charge) == (begun, "unknown")
+
+
+@pytest.mark.parametrize("code", ["insufficient_quota", "billing_hard_limit_reached"])
+def test_no_waiting_helps_an_account_that_is_empty(code: str) -> None:
+    error = error_of_status(429, {"retry-after": "1"}, NOW_US, code=code)
+    assert (error.code, error.retriable, error.blames_provider) == ("auth", False, False)
+
+
+@pytest.mark.parametrize(
     ("value", "seconds"),
     [
         (None, None),
@@ -150,7 +204,21 @@ def test_an_answer_is_read_with_all_its_tokens() -> None:
 
 
 @pytest.mark.parametrize(
-    "usage", [None, {}, {"prompt_tokens": -1, "completion_tokens": 1}, {"prompt_tokens": "many"}, [], 3]
+    "usage",
+    [
+        None,
+        {},
+        {"prompt_tokens": -1, "completion_tokens": 1},
+        {"prompt_tokens": "many"},
+        {"prompt_tokens": "7", "completion_tokens": "3"},
+        {"prompt_tokens": True, "completion_tokens": 1},
+        {"prompt_tokens": 7.5, "completion_tokens": 1},
+        {"prompt_tokens": 10**12, "completion_tokens": 1},
+        {"prompt_tokens": 7, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 8}},
+        {"prompt_tokens": 7, "completion_tokens": 1, "completion_tokens_details": {"reasoning_tokens": -1}},
+        [],
+        3,
+    ],
 )
 def test_usage_that_makes_no_sense_is_unknown_and_never_zero(usage: object) -> None:
     assert read_answer(completion(usage=usage)).usage is None

@@ -1,0 +1,126 @@
+"""What an OpenAI-compatible server is asked, down to the names of fields."""
+
+from typing import Any
+
+import orjson
+import pytest
+from pydantic import SecretStr
+
+from streamguard.config import OpenAIProvider as OpenAISettings
+from streamguard.errors import ConfigError
+from streamguard.events.request import (
+    FunctionCall,
+    FunctionTool,
+    Message,
+    NamedFunction,
+    NamedTool,
+    Tool,
+    ToolCall,
+)
+from streamguard.providers.contract import ChatRequest
+from streamguard.providers.errors import Refused
+from streamguard.providers.openai import OpenAIProvider
+from tests.unit.providers.openai_shapes import WHOLE
+from tests.unit.providers.wire import Shape, Told, feed
+
+TRACK = Tool(function=FunctionTool(name="track", parameters={"type": "object"}, strict=True))
+REFUND = Tool(function=FunctionTool(name="refund", description="Pays back."))
+CALLED = ToolCall(id="call_a", function=FunctionCall(name="track", arguments='{"id":7}'))
+TALK = (
+    Message(role="system", content="Be brief."),
+    Message(role="user", content="Where is it?"),
+    Message(role="assistant", tool_calls=(CALLED,)),
+    Message(role="tool", content="In Graz.", tool_call_id="call_a"),
+    Message(role="assistant", content="It is in", tool_calls=(CALLED,)),
+)
+
+
+async def sent(ask: ChatRequest, *, streamed: bool = False) -> Told:
+    """What came of asking a server that answers everything."""
+    shape = Shape("any", WHOLE[0].body, WHOLE[0].expected, ask=ask, headers={"content-type": "application/json"})
+    return await feed(shape, [shape.body], streamed=streamed)
+
+
+async def body_of(ask: ChatRequest, *, streamed: bool = False) -> dict[str, Any]:
+    told = await sent(ask, streamed=streamed)
+    assert told.asked is not None
+    return orjson.loads(told.asked.content)
+
+
+async def test_messages_keep_their_order_and_their_tools() -> None:
+    called = {"id": "call_a", "type": "function", "function": {"name": "track", "arguments": '{"id":7}'}}
+    assert (await body_of(ChatRequest("m", TALK, 50, "k", "r")))["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Where is it?"},
+        {"role": "assistant", "content": None, "tool_calls": [called]},
+        {"role": "tool", "content": "In Graz.", "tool_call_id": "call_a"},
+        {"role": "assistant", "content": "It is in", "tool_calls": [called]},
+    ]
+
+
+async def test_tools_and_the_choice_among_them() -> None:
+    named = NamedTool(function=NamedFunction(name="refund"))
+    body = await body_of(ChatRequest("m", TALK, 50, "k", "r", tools=(TRACK, REFUND), tool_choice=named))
+    assert body["tools"] == [
+        {"type": "function", "function": {"name": "track", "parameters": {"type": "object"}, "strict": True}},
+        {
+            "type": "function",
+            "function": {
+                "name": "refund",
+                "description": "Pays back.",
+                "parameters": {"type": "object", "properties": {}},
+            },
+        },
+    ]
+    assert body["tool_choice"] == {"type": "function", "function": {"name": "refund"}}
+    body = await body_of(ChatRequest("m", TALK, 50, "k", "r", tools=(TRACK,), tool_choice="required"))
+    assert body["tool_choice"] == "required"
+
+
+async def test_what_is_not_asked_for_is_not_there() -> None:
+    assert set(await body_of(ChatRequest("m", TALK, 50, "k", "r"))) == {"model", "messages", "max_tokens"}
+    assert set(await body_of(ChatRequest("m", TALK, 50, "k", "r"), streamed=True)) == {
+        "model",
+        "messages",
+        "max_tokens",
+        "stream",
+        "stream_options",
+    }
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_what_json_cannot_say_is_refused_and_not_quoted(streamed: bool) -> None:
+    half = Message.model_construct(role="user", content="alice \ud800", tool_calls=None, tool_call_id=None)
+    told = await sent(ChatRequest("m", (half,), 50, "k", "r"), streamed=streamed)
+    assert isinstance(told.error, Refused)
+    assert "alice" not in repr(told.error)
+    assert told.error.__cause__ is None
+    assert told.asked is None
+
+
+def made(base_url: str = "http://127.0.0.1/v1", **how: Any) -> OpenAIProvider:
+    return OpenAIProvider(OpenAISettings(name="openai", base_url=base_url, **how))
+
+
+@pytest.mark.parametrize(
+    ("how", "word"),
+    [
+        ({"base_url": "api.example.org/v1"}, "base_url"),
+        ({"base_url": "ftp://127.0.0.1/v1"}, "base_url"),
+        ({"base_url": "http://127.0.0.1:99999999/v1"}, "base_url"),
+        ({"base_url": "http:///v1"}, "base_url"),
+        ({"api_key": SecretStr("line\nbreak")}, "api_key"),
+        ({"headers": {"x-team": "line\nbreak"}}, "headers"),
+        ({"headers": {"bad name": "1"}}, "headers"),
+        ({"headers": {"Authorization": "Bearer break"}}, "authorization"),
+    ],
+)
+def test_settings_that_cannot_work_are_told_at_the_start(how: dict[str, Any], word: str) -> None:
+    with pytest.raises(ConfigError, match=word) as caught:
+        made(**how)
+    assert "break" not in str(caught.value)
+
+
+def test_a_provider_shows_neither_key_nor_anything_else_of_its_settings() -> None:
+    provider = made(api_key=SecretStr("sk-secret"))
+    assert "sk-secret" not in f"{provider!r} {provider}"
