@@ -20,6 +20,8 @@ from tests.chaos.audit_records import Keeper, Kept
 from tests.chaos.audit_rows import At, Row, Several, Stored, several
 from tests.support.audit import Commit, read_each
 
+_OF_NO_STEP = (DLQ_DECISIONS, "breakers", "cancellations")
+"""Topics of which no record is the output of a step."""
 _IDENTITY = "tenant_id, request_id, run"
 _REQUESTS = f"{_IDENTITY}, status, reason, toString(cost)"
 _CALLS = "position, call_id, provider_name, request_model, kind, status, toString(cost)"
@@ -49,7 +51,7 @@ async def gather(
     Raises what the clients of broker and store raise.
     """
     keeper = Keeper(topics)
-    records: dict[str, list[Kept]] = {topic.name: [] for topic in topics if topic.name != DLQ_DECISIONS}
+    records: dict[str, list[Kept]] = {topic.name: [] for topic in topics if topic.name not in _OF_NO_STEP}
     there = await _existing(brokers, [topics.full(name) for name in records])
     async for entry in read_each(brokers, there):
         records[topics.plain(entry.place.topic)].append(keeper.keep(entry))

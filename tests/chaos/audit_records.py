@@ -9,6 +9,7 @@ from typing import Any
 from streamguard.errors import InvalidRecord
 from streamguard.events.base import Record
 from streamguard.events.booked import JournalEntry, Payload, Settlement, Telemetry
+from streamguard.events.chunk import Chunk
 from streamguard.events.codec import RECORDS, decode
 from streamguard.events.outcome import Outcome, Response
 from streamguard.events.request import Request
@@ -222,7 +223,7 @@ def _identity(record: Record) -> Identity | None:
         return Identity(tenant, request, int(run))
     if isinstance(record, JournalEntry) and record.tenant_id and record.request_id:
         return Identity(record.tenant_id, record.request_id, record.run or 1)
-    if isinstance(record, Response | Telemetry | Settlement | Payload):
+    if isinstance(record, Response | Telemetry | Settlement | Payload | Chunk):
         return Identity(record.tenant_id, record.request_id, record.run)
     return None
 

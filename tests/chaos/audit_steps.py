@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import chain
 
 from streamguard.intake.existing import InputId
+from streamguard.stages.chunks import CHUNKS
 from streamguard.stages.guard import Epochs
 from streamguard.stream.flow import FLOW
 from streamguard.stream.topics import DEAD_LETTERS
@@ -23,7 +24,7 @@ _STEPS: Mapping[str, Sequence[frozenset[str]]] = {
         "lookup": (("invocations",), ("invocations-batch",), ("completions",)),
         "invoke": (("completions",),),
         "invoke_batch": (("completions",),),
-        "verify": (("outcomes", "responses"),),
+        "verify": (("outcomes", "responses"), ("outcomes", "responses", CHUNKS)),
     }.items()
 }
 """What a step of each stage may give, beside a dead letter. What settle gives depends on the outcome."""
@@ -182,8 +183,9 @@ def _of_nothing(line: Line) -> Iterable[str]:
                 by_us = topic not in ("requests", "admission-journal") or (
                     isinstance(one.fact, Decided) and one.fact.action != "marker"
                 )
+                shown = topic == CHUNKS  # while the step ran, beside its outputs
                 by_sink = isinstance(one.fact, Letter) and one.fact.stage == "sink"
-                if by_us and not by_sink and id(one) not in sent:
+                if by_us and not by_sink and not shown and id(one) not in sent:
                     yield f"{one} names no input"
             elif one.source not in line.inputs and id(one) not in sent:
                 yield f"{one} was made from {'/'.join(map(str, (*one.source.place, one.source.offset)))}, which is no record"
