@@ -52,18 +52,18 @@ class AnthropicForm:
             begun["usage"] = _usage(answer.used, min(1, answer.used.output))
         pieces: list[Piece] = []
         index, ending = 0, b""
-        more = _delta(0, "text_delta", "text")
         if said.text:
+            text = _delta(0, "text_delta", "text")
             opening = _start(0, {"type": "text", "text": ""})
             for piece in wire.pieces(said.text):
-                pieces.append(Piece(opening + _filled(more, piece), piece))
+                pieces.append(Piece(opening + _filled(text, piece), piece))
                 opening = b""
             index, ending = 1, _stop(0)
         for use in said.tool_uses:
             opening = ending + _start(index, {**_tool_use(use), "input": {}})
-            more = _delta(index, "input_json_delta", "partial_json")
+            arguments = _delta(index, "input_json_delta", "partial_json")
             for piece in wire.slices(use.arguments):
-                pieces.append(Piece(opening + _filled(more, piece), piece))
+                pieces.append(Piece(opening + _filled(arguments, piece), piece))
                 opening = b""
             index, ending = index + 1, _stop(index)
         end: dict[str, Any] = {"delta": {"stop_reason": _REASONS[said.finish_reason], "stop_sequence": None}}
@@ -75,7 +75,6 @@ class AnthropicForm:
             pieces=tuple(pieces),
             tail=ending + _event("message_delta", end) + _event("message_stop", {}),
             error=_event("error", {"error": error}),
-            more=more,
         )
 
     def headers(self, seq: int) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import orjson
 from aiohttp import web
 
 from streamguard.clock import Clock
@@ -16,7 +15,6 @@ from streamguard.dev.simulator.settings import SimulatorSettings
 _PAGE = b"<!doctype html><title>Welcome</title>"
 _OVERSIZED = 64 << 20
 _BLANKS = b" " * (1 << 16)
-_FLOOD = "and so on and on " * 1024
 _DRIPS = 64
 _STATUS = {
     Fault.RATE_LIMITED: (429, "rate_limit_exceeded"),
@@ -98,8 +96,7 @@ class Delivery:
         if call.fault == Fault.SLOW_DRIP:
             payload = await self._drip(response, payload)
         elif call.fault == Fault.OVERSIZED:
-            for _ in range(_OVERSIZED // len(_BLANKS)):
-                await response.write(_BLANKS)
+            await self._flood(response)
         if call.fault != Fault.EMPTY_BODY:
             self._ledger.answering(call, used.beyond(paid))
         await response.write(payload)
@@ -148,10 +145,8 @@ class Delivery:
             if broken:
                 return await self._break(request, call, response, script, half)
             if call.fault == Fault.OVERSIZED:
-                flood = script.more[0] + orjson.dumps(_FLOOD) + script.more[1]
-                for _ in range(_OVERSIZED // len(flood)):
-                    await response.write(flood)
-                    written.append(_FLOOD)
+                await response.write(b"data: {")
+                await self._flood(response)
                 wire.close(request)
                 return response
             self._ledger.answering(call, used.beyond(paid))
@@ -163,6 +158,10 @@ class Delivery:
                 so_far = replace(used, output=tokens.count("".join(written)))
                 self._ledger.break_off(call, so_far.beyond(paid))
         return response
+
+    async def _flood(self, response: web.StreamResponse) -> None:
+        for _ in range(_OVERSIZED // len(_BLANKS)):
+            await response.write(_BLANKS)
 
     async def _drip(self, response: web.StreamResponse, payload: bytes) -> bytes:
         """Write all but the last piece of it, which comes back."""

@@ -55,7 +55,8 @@ class Fault(StrEnum):
     HTML = "html"
     """200 with a page for people."""
     OVERSIZED = "oversized"
-    """An answer that goes on to 64 MiB: blanks behind the JSON, text without end in a stream, which then is cut."""
+    """An answer that goes on to 64 MiB: blanks before the JSON; behind the pieces of a stream an event that does not end until
+    the stream is cut. Only the pieces are charged."""
     NO_USAGE = "no_usage"
     """An answer that does not tell its usage."""
     ODD_LABELS = "odd_labels"

@@ -31,14 +31,12 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A whole stream: `head`, the `pieces`, `tail`. `error` can stand in place of any of them but the first, `more` is the frame
-    of a further piece of the kind of the last one, with the piece (JSON text) between its two parts."""
+    """A whole stream: `head`, the `pieces`, `tail`. `error` can stand in place of any of them but the first."""
 
     head: bytes
     pieces: tuple[Piece, ...]
     tail: bytes
     error: bytes
-    more: tuple[bytes, bytes]
 
 
 class Form(Protocol):

@@ -48,13 +48,12 @@ class OpenAIForm:
         said = answer.reply
         text = _frame(envelope, {"content": _HERE})
         pieces = [Piece(_filled(text, piece), piece) for piece in wire.pieces(said.text)]
-        more = text
         for index, use in enumerate(said.tool_uses):
             begun = {"index": index, "id": f"call_{use.id}", "type": "function"}
             opening = _event(envelope, {"tool_calls": [{**begun, "function": {"name": use.name, "arguments": ""}}]})
-            more = _frame(envelope, {"tool_calls": [{"index": index, "function": {"arguments": _HERE}}]})
+            arguments = _frame(envelope, {"tool_calls": [{"index": index, "function": {"arguments": _HERE}}]})
             for piece in wire.slices(use.arguments):
-                pieces.append(Piece(opening + _filled(more, piece), piece))
+                pieces.append(Piece(opening + _filled(arguments, piece), piece))
                 opening = b""
         content = None if said.tool_uses and not said.text else ""
         tail = _event(envelope, {}, _reason(asked, said))
@@ -66,7 +65,6 @@ class OpenAIForm:
             pieces=tuple(pieces),
             tail=tail + b"data: [DONE]\n\n",
             error=wire.data({"error": error}),
-            more=more,
         )
 
     def headers(self, seq: int) -> dict[str, str]:

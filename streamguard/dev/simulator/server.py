@@ -19,7 +19,7 @@ from streamguard.dev.simulator.delivery import Delivery
 from streamguard.dev.simulator.door import Door
 from streamguard.dev.simulator.faults import Faults
 from streamguard.dev.simulator.form import Form
-from streamguard.dev.simulator.ledger import Call, Ledger
+from streamguard.dev.simulator.ledger import CLIENT_GONE, Call, Ledger
 from streamguard.dev.simulator.limits import Limits
 from streamguard.dev.simulator.openai_form import OpenAIForm
 from streamguard.dev.simulator.settings import SimulatorSettings
@@ -110,6 +110,8 @@ class Simulator:
             call = self.ledger.begin(provider, model, headers.get("Idempotency-Key"), headers.get("X-Request-Id"))
             try:
                 return await answerer(form, request, call, body, self._dice(provider, model, body))
+            except ConnectionResetError:  # the client left while we wrote; nobody reads this answer
+                return web.Response(status=CLIENT_GONE)
             except BadRequest as error:
                 call.status = 400
                 return form.failure(400, "invalid_request_error", str(error), error.param)
