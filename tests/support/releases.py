@@ -53,7 +53,7 @@ MINOR: Sequence[Edit] = (
     Edit("events/trail.py", "class Verdict(Record):\n", "    judge: str | None = None\n"),
     Edit("checks/chain.py", "        passed = tuple(\n            Verdict(\n", '                judge="later",\n'),
     Edit("events/usage.py", "class Usage(Record):\n", "    audio_tokens: int | None = None\n"),
-    Edit("providers/openai.py", "        return Usage(\n", "            audio_tokens=3,\n"),
+    Edit("providers/openai_answer.py", "        return Usage(", "audio_tokens=3, "),
     Edit(
         "events/usage.py",
         "        return Usage(\n",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streamguard.app import Worker
-from streamguard.config import Candidate, Config, Invoke, Kafka, ModerationEndpoint, OpenAIProvider, Policy
+from streamguard.config import BatchLane, Candidate, Config, Invoke, Kafka, ModerationEndpoint, OpenAIProvider, Policy
 from streamguard.errors import ConfigError, InputError
 
 
@@ -54,7 +54,7 @@ def test_a_remote_check_that_could_not_work_is_refused(direction: str, rules: st
         routes={"default": candidates, "economy": candidates},
         policy=Policy(file=file),
         remote_checks=(ModerationEndpoint(kind="moderations", name="other", base_url="http://127.0.0.1:1"),),
-        invoke=Invoke(timeout=9.0),
+        invoke=Invoke(timeout=9.0, batch=BatchLane(timeout=9.0)),
         kafka=Kafka(deadline=10.0),
     )
 
