@@ -132,8 +132,7 @@ class _Desk:
     def _look(self, task: asyncio.Task[None]) -> None:
         if task is self._timer:
             self._timer = None
-            # a clock may wake its sleepers a little early: by then it is time
-            self.gate.look(max(self.now(), self._timer_at))
+            self.gate.look(self.now())
             self.settle()
 
 
