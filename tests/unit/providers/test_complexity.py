@@ -160,6 +160,7 @@ def test_a_form_counts_by_depth_and_size() -> None:
     assert 0 < form(ResponseFormat(type="json_object")) < form(schema(1)) < form(schema(2)) < form(schema(3))
     assert form(schema(1)) < form(schema(1, width=10))
     assert form(schema(60)) == 0.2
+    assert form(schema(4)) - form(schema(1, width=4)) == pytest.approx(0.09)  # the same size, three levels deeper
     endless: dict[str, JsonValue] = {"$defs": {"a": {"properties": {"a": {"$ref": "#/$defs/a"}}}}, "$ref": "#/$defs/a"}
     assert 0 < form(ResponseFormat(type="json_schema", json_schema=JsonSchemaFormat(schema=endless))) < 0.1
 

@@ -98,6 +98,30 @@ def test_the_first_of_the_list_is_preferred_even_when_it_is_local() -> None:
     ]
 
 
+def test_what_is_local_is_last_even_with_the_same_model_unless_the_preferred_one_is_local_too() -> None:
+    routes = router(own=(model("groq/llama"), model("vllm/llama"), model("groq/small")))
+    assert order(routes.plan(ask("own"), input_tokens=10, conversation="c")) == [
+        "primary groq/llama of own",
+        "cheaper_tier groq/small of own",
+        "local vllm/llama of own",
+    ]
+    routes = router(own=(model("vllm/llama"), model("groq/small"), model("static/llama"), model("static/text")))
+    assert order(routes.plan(ask("own"), input_tokens=10, conversation="c")) == [
+        "primary vllm/llama of own",
+        "same_model static/llama of own",
+        "other_vendor groq/small of own",
+        "local static/text of own",
+    ]
+
+
+def test_a_local_canary_is_asked_first_by_its_weight() -> None:
+    routes = router(own=(model("openai/big"), model("vllm/llama", weight=1)))
+    assert order(routes.plan(ask("own"), input_tokens=10, conversation="c")) == [
+        "primary vllm/llama of own",
+        "other_vendor openai/big of own",
+    ]
+
+
 def test_a_local_one_is_not_promoted_because_the_first_does_not_fit() -> None:
     routes = router(own=(model("openai/big", window=50), model("vllm/llama"), model("anthropic/opus")))
     plan = routes.plan(ask("own"), input_tokens=10, conversation="c")
