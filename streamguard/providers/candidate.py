@@ -126,8 +126,10 @@ class CandidateCaller:
         turn: Turn | None = None
         try:
             came = self._clock.monotonic()
-            longest = self._longest(errand, attempts, tries)
-            turn = await self._turns.enter(*names, errand.lane, tokens=errand.tokens, longest=longest)
+            # what a fallback needs is not spent on waiting for a place here
+            kept = self._settings.fallback_timeout if errand.after else 0.0
+            longest = min(errand.longest, attempts.time_left() - kept)
+            turn = await self._turns.enter(*names, errand.lane, tokens=errand.tokens, longest=max(0.0, longest))
             why: Skip | None = None if turn else "saturated"
             if turn is not None and self._clock.monotonic() - came > _NEWS:
                 self._breakers.release(permit)

@@ -114,6 +114,13 @@ async def test_settings_that_cannot_be_used_are_errors_without_the_key(settings:
             {"anthropic-ratelimit-requests-remaining": "5", "anthropic-ratelimit-requests-reset": "soon"},
             RateLimit(requests_left=5),
         ),
+        (
+            {
+                "anthropic-ratelimit-requests-remaining": "5",
+                "anthropic-ratelimit-requests-reset": "2027-01-15T07:59:00Z",
+            },
+            RateLimit(requests_left=5, requests_reset=0.0),
+        ),
         # without an offset it is UTC, whatever the machine's own time zone
         (
             {

@@ -139,9 +139,14 @@ def test_the_input_is_known_from_the_start_and_the_output_at_the_end() -> None:
     assert streamed.progress.usage == USAGE
 
 
-def test_counts_of_the_end_hold_over_those_of_the_start() -> None:
+def test_counts_of_the_end_hold_over_those_of_the_start_unless_they_are_left_out() -> None:
     made = events(TEXT)
-    made[-2]["usage"] = {"input_tokens": 12, "cache_read_input_tokens": None, "output_tokens": 9}
+    made[-2]["usage"] = {
+        "input_tokens": 12,
+        "cache_read_input_tokens": None,
+        "cache_creation_input_tokens": 0,
+        "output_tokens": 9,
+    }
     assert Streamed(made).answer.usage == USAGE.model_copy(update={"input_tokens": 3212, "output_tokens": 9})
 
 
