@@ -96,11 +96,11 @@ def test_halves_of_a_nano_dollar_go_to_the_even_neighbour() -> None:
 
 
 def test_more_cached_tokens_than_input_tokens_never_make_a_cost_negative() -> None:
-    rates = rates_of(ModelPrice(input_mtok=Decimal(10), cache_read_mtok=Decimal(1)))
+    rates = rates_of(ModelPrice(input_mtok=Decimal(10), cache_read_mtok=Decimal(1), cache_write_mtok=Decimal(12)))
     assert rates is not None
     assert rates.cost(Usage(input_tokens=5, cache_read_tokens=50)) == 5 * 1000
     assert rates.cost(Usage(input_tokens=5, cache_read_tokens=50, cache_write_tokens=50)) == 5 * 1000
-    assert rates.cost(Usage(input_tokens=5, cache_read_tokens=2, cache_write_tokens=50)) == 2 * 1000 + 3 * 10_000
+    assert rates.cost(Usage(input_tokens=5, cache_read_tokens=2, cache_write_tokens=50)) == 2 * 1000 + 3 * 12_000
 
 
 def test_a_model_that_is_not_priced_by_tokens_is_unknown() -> None:
