@@ -70,7 +70,7 @@ def candidates(draw: st.DrawFn) -> list[Candidate]:
     ]
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(
     routes=st.dictionaries(st.sampled_from([*TIERS, "own"]), candidates(), max_size=4),
     local=st.frozensets(names, max_size=2),

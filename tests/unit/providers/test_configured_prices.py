@@ -81,6 +81,7 @@ def test_the_version_names_the_prices_and_not_how_they_are_written() -> None:
         version(priced("3", "15")),
         version(priced("3", "15.01")),
         version(priced("0.3", "1.5")),
+        version(priced("0.003", "0.015")),
         version(priced("0.0003", "0.0015")),
         version(priced("3", "15", read="1")),
         version(priced("3", "15", write="1")),
