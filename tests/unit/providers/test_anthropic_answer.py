@@ -161,7 +161,8 @@ def test_without_the_counts_of_the_end_what_was_used_is_unknown(told: object) ->
 
 @pytest.mark.parametrize(
     "told",
-    [None, 3, [], {}, {"input_tokens": 1}, {"input_tokens": "1", "output_tokens": 1}, {**COUNTS, "output_tokens": -1},
+    [None, 3, [], {}, {"input_tokens": 1}, {"input_tokens": "1", "output_tokens": 1}, {"input_tokens": 0, "output_tokens": 0},
+        {**COUNTS, "output_tokens": -1},
      {**COUNTS, "input_tokens": 10**12}, {**COUNTS, "cache_read_input_tokens": True}],
 )  # fmt: skip
 def test_usage_that_makes_no_sense_is_unknown_and_never_zero(told: object) -> None:
