@@ -12,8 +12,8 @@ Whoever was overtaken by another's change drops its own and follows.
 
 - **Two open at once**: one of the two records holds, the other is void, and both are open.
 - **Clocks**: `until` is wall time of its writer, turned into monotonic time when it is read. A reader whose clock is ahead by a
-  second takes an open time, or a claim, to be over a second early, and so may try while the claimer still does; one whose
-  clock is behind waits a second longer. Nobody waits longer than the settings say, whatever a record does.
+  second takes an open time, or a claim, to be over a second early, and so may try while the claimer still does. One whose clock
+  is behind waits up to a second longer, but never longer, from its reading on, than the settings say, whatever a record does.
 - **Compaction** keeps the last record of a key, which may be a void one. Who starts then and reads no more believes in it until
   the next change, and may win a claim that the others know to be lost: one probe too many. Whoever wrote what holds and sees
   another record void behind it repeats it once, which closes that gap while that worker lives. After an emptied topic it is

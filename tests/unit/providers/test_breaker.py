@@ -1,169 +1,297 @@
-"""The breaker: by example, and as a state machine against a plain model."""
+"""The breaker of one model, by example: what opens it, what closes it, and what it does with the records of others."""
 
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-
+from streamguard.clock import FakeClock
 from streamguard.config import Breaker as BreakerSettings
-from streamguard.providers.breaker import Breaker, Breakers, Permit
+from streamguard.events.fleet import BreakerChange
+from streamguard.providers.breaker import Breaker, Claimed, Permit
 
-SETTINGS = BreakerSettings(failures=3, failure_rate=0.5, window=10, minimum_calls=8, open_seconds=5, probes=2)
+SETTINGS = BreakerSettings(
+    failures=3,
+    failure_rate=0.5,
+    window=10,
+    minimum_calls=8,
+    slow=8,
+    slow_rate=0.75,
+    open_seconds=5,
+    probes=2,
+    claim_wait=0.5,
+    probe_seconds=15,
+)
+FAST, SLOW = 0.1, 8.1
 
 
-def call(breaker: Breaker, now: float, *, good: bool) -> bool:
-    permit = breaker.permit(now)
-    assert permit is not None
-    if good:
-        breaker.success(permit, now)
-        return False
-    return breaker.failure(permit, now)
+def change(state: str, version: int, *, worker: str = "other", left: float | None = None) -> BreakerChange:
+    until = None if left is None else FakeClock().now_us() + round(left * 1e6)
+    return BreakerChange.model_validate(
+        {
+            "provider": "p",
+            "model": "m",
+            "state": state,
+            "version": version,
+            "worker": worker,
+            "until": until,
+            "cause": "claim",
+        }
+    )
 
 
-def opened(now: float = 0.0) -> Breaker:
-    breaker = Breaker(SETTINGS)
-    assert [call(breaker, now, good=False) for _ in range(3)] == [False, False, True]
-    return breaker
+class Setting:
+    """A breaker, alone unless it `shares`; then `said` is what it wrote."""
+
+    def __init__(self, *, shares: bool = False) -> None:
+        self.clock = FakeClock()
+        self.said: list[BreakerChange] = []
+        self.breaker = Breaker(SETTINGS, self.clock, "p", "m", worker="me", say=self.said.append if shares else None)
+
+    def permit(self) -> Permit:
+        permit = self.breaker.permit()
+        assert isinstance(permit, Permit)
+        return permit
+
+    def call(self, *, good: bool, seconds: float = FAST) -> bool:
+        permit = self.permit()
+        return self.breaker.success(permit, seconds) if good else self.breaker.failure(permit, seconds)
+
+    def opened(self) -> "Setting":
+        assert [self.call(good=False) for _ in range(3)] == [False, False, True]
+        return self
+
+    def reads_own(self) -> "Setting":
+        self.breaker.apply(self.said[-1])
+        return self
+
+    @property
+    def last(self) -> tuple[str, int, str, float | None]:
+        """State, version, cause and seconds left of what was said last."""
+        said = self.said[-1]
+        left = None if said.until is None else (said.until - self.clock.now_us()) / 1e6
+        return said.state, said.version, said.cause, left
 
 
 def test_failures_in_a_row_open_it() -> None:
-    breaker = opened()
-    assert breaker.state(0) == "open"
-    assert breaker.permit(4.99) is None
+    setting = Setting().opened()
+    assert setting.breaker.state == "open"
+    setting.clock.advance(4.99)
+    assert setting.breaker.permit() is None
 
 
 def test_a_success_between_failures_keeps_it_closed() -> None:
-    breaker = Breaker(SETTINGS)
+    setting = Setting()
     for _ in range(3):
-        call(breaker, 0, good=False)
-        call(breaker, 0, good=True)
-    assert breaker.state(0) == "closed"
+        setting.call(good=False)
+        setting.call(good=True)
+    assert setting.breaker.state == "closed"
 
 
 def test_the_failure_rate_opens_it_once_there_are_enough_calls() -> None:
-    breaker = Breaker(SETTINGS)
+    setting = Setting()
     for good in (True, False, True, False, True, False, True):
-        call(breaker, 0, good=good)
-    assert breaker.state(0) == "closed"
-    assert call(breaker, 0, good=False)
-    assert breaker.state(0) == "open"
+        setting.call(good=good)
+    assert setting.breaker.state == "closed"
+    assert setting.call(good=False)
+    assert setting.breaker.state == "open"
 
 
 def test_calls_before_the_window_count_no_more() -> None:
-    breaker = Breaker(SETTINGS)
+    setting = Setting()
     for good in (True, False, True, False, True, False, True):
-        call(breaker, 0, good=good)
-    assert not call(breaker, 11, good=False)
+        setting.call(good=good)
+    setting.clock.advance(11)
+    assert not setting.call(good=False)
+
+
+def test_slow_successes_open_it_by_their_share_and_never_count_as_failures() -> None:
+    setting = Setting()
+    for seconds in (FAST, FAST, SLOW, SLOW, SLOW, SLOW, SLOW):
+        assert not setting.call(good=True, seconds=seconds)
+    assert setting.call(good=True, seconds=SLOW)
+    assert setting.breaker.state == "open"
+
+
+def test_a_slow_failure_is_slow_too() -> None:
+    setting = Setting()
+    for good in (True, True, True, True, True, True, False):
+        assert not setting.call(good=good, seconds=SLOW)
+    assert setting.call(good=False, seconds=SLOW)
 
 
 def test_half_open_lets_one_call_through_at_a_time_and_closes_after_enough() -> None:
-    breaker = opened()
-    first = breaker.permit(5)
-    assert first is not None
-    assert breaker.permit(5) is None
-    breaker.success(first, 5)
-    assert breaker.state(5) == "half_open"
-    call(breaker, 6, good=True)
-    assert breaker.state(6) == "closed"
+    setting = Setting().opened()
+    setting.clock.advance(5)
+    first = setting.permit()
+    assert setting.breaker.permit() is None
+    assert not setting.breaker.success(first, FAST)
+    assert setting.breaker.state == "half_open"
+    setting.call(good=True)
+    assert setting.breaker.state == "closed"
 
 
 def test_a_failed_probe_opens_it_again_for_the_whole_time() -> None:
-    breaker = opened()
-    assert call(breaker, 5, good=False)
-    assert breaker.permit(9.9) is None
-    assert breaker.permit(10) is not None
+    setting = Setting().opened()
+    setting.clock.advance(5)
+    assert setting.call(good=False)
+    setting.clock.advance(4.9)
+    assert setting.breaker.permit() is None
+    setting.clock.advance(0.1)
+    setting.permit()
+
+
+def test_probes_that_are_slow_open_it_again() -> None:
+    setting = Setting().opened()
+    setting.clock.advance(5)
+    assert not setting.call(good=True, seconds=SLOW)
+    assert setting.call(good=True, seconds=SLOW)
+    assert setting.breaker.state == "open"
 
 
 def test_a_probe_that_says_nothing_leaves_its_place_to_the_next() -> None:
-    breaker = opened()
-    permit = breaker.permit(5)
-    assert permit is not None
-    breaker.release(permit)
-    assert breaker.permit(5) is not None
+    setting = Setting().opened()
+    setting.clock.advance(5)
+    setting.breaker.release(setting.permit())
+    setting.permit()
 
 
 def test_late_news_of_an_older_state_changes_nothing() -> None:
-    breaker = Breaker(SETTINGS)
-    late_success, late_failure = breaker.permit(0), breaker.permit(0)
-    assert late_success is not None
-    assert late_failure is not None
-    for _ in range(3):
-        call(breaker, 0, good=False)
-    probe = breaker.permit(5)
-    assert probe is not None
-    breaker.success(late_success, 5)
-    assert not breaker.failure(late_failure, 5)
-    breaker.release(late_failure)
-    assert breaker.permit(5) is None  # the probe is still the only one
-    assert breaker.state(5) == "half_open"
+    setting = Setting()
+    late_success, late_failure = setting.permit(), setting.permit()
+    setting.opened()
+    setting.clock.advance(5)
+    setting.permit()
+    setting.breaker.success(late_success, FAST)
+    assert not setting.breaker.failure(late_failure, FAST)
+    setting.breaker.release(late_failure)
+    assert setting.breaker.permit() is None  # the probe is still the only one
+    assert setting.breaker.state == "half_open"
 
 
-def test_each_model_has_its_own() -> None:
-    breakers = Breakers(SETTINGS)
-    for _ in range(3):
-        call(breakers.of("a", "m"), 0, good=False)
-    assert breakers.of("a", "m") is breakers.of("a", "m")
-    assert breakers.of("a", "n").state(0) == "closed"
-    assert breakers.states(0) == {("a", "m"): "open", ("a", "n"): "closed"}
+def test_what_it_does_is_told_with_versions_causes_and_ends() -> None:
+    setting = Setting(shares=True).opened()
+    assert setting.last == ("open", 1, "in_a_row", 5.0)
+    setting.reads_own()
+    setting.clock.advance(5)
+    assert isinstance(setting.breaker.permit(), Claimed)
+    assert setting.last == ("half_open", 2, "claim", 15.0)
+    setting.reads_own()
+    setting.clock.advance(10)
+    setting.call(good=True)
+    assert setting.last == ("half_open", 3, "claim", 15.0)  # a slow provider's probes must not outlive the claim
+    setting.reads_own().call(good=True)
+    assert setting.last == ("closed", 4, "probes_passed", None)
+    assert len(setting.said) == 4
 
 
-class BreakerMachine(RuleBasedStateMachine):
-    """Any order of calls, ends and waits, beside a model that keeps only what the rules speak of."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.breaker = Breaker(SETTINGS)
-        self.now = 0.0
-        self.out: list[tuple[Permit, str]] = []
-        self.opened_at: float | None = None
-        self.in_a_row = 0
-
-    @rule()
-    def ask(self) -> None:
-        before = self.breaker.state(self.now)
-        permit = self.breaker.permit(self.now)
-        if before == "open":
-            assert permit is None
-        if before == "closed":
-            assert permit is not None
-        if permit is not None:
-            self.out.append((permit, before))
-
-    @precondition(lambda self: bool(self.out))
-    @rule(data=st.data(), ending=st.sampled_from(["success", "failure", "release"]))
-    def end(self, data: st.DataObject, ending: str) -> None:
-        permit, _ = self.out.pop(data.draw(st.integers(0, len(self.out) - 1)))
-        before = self.breaker.state(self.now)
-        if ending == "success":
-            self.breaker.success(permit, self.now)
-            assert self.breaker.state(self.now) != "open" or before == "open"
-        elif ending == "release":
-            self.breaker.release(permit)
-            assert self.breaker.state(self.now) == before
-        elif self.breaker.failure(permit, self.now):
-            assert before != "open"
-            assert self.breaker.state(self.now) == "open"
-            self.opened_at = self.now
-        else:
-            assert self.breaker.state(self.now) == before
-
-    @rule(seconds=st.sampled_from([0.1, 1.0, 4.9, 5.0, 11.0]))
-    def wait(self, seconds: float) -> None:
-        self.now += seconds
-
-    @invariant()
-    def open_lasts_exactly_its_time(self) -> None:
-        state = self.breaker.state(self.now)
-        if state == "open":
-            assert self.opened_at is not None
-            assert self.now < self.opened_at + SETTINGS.open_seconds
-
-    @invariant()
-    def at_most_one_probe_is_out(self) -> None:
-        if self.breaker.state(self.now) == "half_open":
-            current = max((permit.era for permit, _ in self.out), default=0)
-            probes = [permit for permit, state in self.out if state == "half_open" and permit.era == current]
-            assert len(probes) <= 1
+def test_a_claim_counts_once_it_is_read_back_and_not_before() -> None:
+    setting = Setting(shares=True).opened().reads_own()
+    setting.clock.advance(5)
+    assert setting.breaker.permit() == Claimed(5.5)
+    assert setting.breaker.permit() == Claimed(5.5)
+    assert len(setting.said) == 2  # all wait for one claim
+    setting.reads_own()
+    setting.permit()
+    assert setting.breaker.permit() is None
 
 
-TestBreakerMachine = BreakerMachine.TestCase
-TestBreakerMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+def test_who_claims_later_waits_for_the_first() -> None:
+    setting = Setting(shares=True).opened().reads_own()
+    setting.clock.advance(5)
+    setting.breaker.permit()
+    setting.breaker.apply(change("half_open", 2, left=20))
+    setting.reads_own()
+    assert setting.breaker.permit() is None
+    setting.clock.advance(14.9)
+    assert setting.breaker.permit() is None
+    setting.clock.advance(0.1)  # the claimer died
+    assert isinstance(setting.breaker.permit(), Claimed)
+    assert setting.last == ("half_open", 3, "claim", 15.0)
+
+
+def test_a_claim_that_is_late_is_waited_for_no_more_and_used_when_it_comes() -> None:
+    setting = Setting(shares=True).opened().reads_own()
+    setting.clock.advance(5)
+    setting.breaker.permit()
+    setting.clock.advance(0.5)
+    assert setting.breaker.permit() is None
+    setting.clock.advance(3)
+    setting.reads_own()
+    setting.permit()
+
+
+def test_a_log_that_stays_silent_is_given_up() -> None:
+    setting = Setting(shares=True).opened()
+    setting.clock.advance(5)
+    setting.breaker.permit()
+    setting.clock.advance(14.9)
+    assert setting.breaker.permit() is None
+    setting.clock.advance(0.1)
+    setting.permit()
+
+
+def test_another_ones_open_is_followed_until_its_end() -> None:
+    setting = Setting(shares=True)
+    before = setting.permit()
+    setting.breaker.apply(change("open", 7, left=3))
+    assert setting.breaker.permit() is None
+    assert not setting.breaker.failure(before, FAST)
+    setting.clock.advance(3)
+    assert isinstance(setting.breaker.permit(), Claimed)
+    assert setting.last[:2] == ("half_open", 8)
+
+
+def test_of_two_that_open_at_once_the_first_in_the_log_holds() -> None:
+    setting = Setting(shares=True).opened()
+    setting.breaker.apply(change("open", 1, left=2))
+    setting.reads_own()
+    setting.clock.advance(2)
+    assert isinstance(setting.breaker.permit(), Claimed)
+
+
+def test_an_end_long_ago_and_an_end_far_ahead_are_both_bounded() -> None:
+    setting = Setting(shares=True)
+    setting.breaker.apply(change("open", 1, left=-1e6))
+    assert isinstance(setting.breaker.permit(), Claimed)
+    for version, state, longest in ((2, "open", 5.0), (3, "half_open", 15.0)):
+        for left in (1e9, None):
+            setting = Setting(shares=True)
+            setting.breaker.apply(change(state, version, left=left))
+            setting.clock.advance(longest - 0.01)
+            assert setting.breaker.permit() is None
+            setting.clock.advance(0.02)
+            assert isinstance(setting.breaker.permit(), Claimed)
+
+
+def test_who_was_alone_tells_once_there_is_a_log_and_on_top_of_it() -> None:
+    setting = Setting().opened()
+    setting.breaker.apply(change("half_open", 4, worker="me-before", left=-1))
+    assert setting.breaker.state == "half_open"  # of a log that is read before it is written, the log counts
+    setting = Setting().opened()
+    setting.breaker.share(setting.said.append)
+    assert setting.last[:2] == ("open", 1)
+    setting.clock.advance(5)
+    setting.breaker.permit()
+    setting.breaker.apply(setting.said[0])
+    assert [(one.state, one.version) for one in setting.said] == [("open", 1), ("half_open", 1), ("half_open", 2)]
+    setting.breaker.apply(setting.said[1])
+    assert isinstance(setting.breaker.permit(), Claimed)
+    setting.reads_own()
+    setting.permit()
+
+
+def test_without_the_log_a_claim_counts_at_once() -> None:
+    setting = Setting(shares=True).opened().reads_own()
+    setting.clock.advance(5)
+    assert isinstance(setting.breaker.permit(), Claimed)
+    setting.breaker.share(None)
+    setting.permit()
+    assert setting.breaker.permit() is None
+
+
+def test_what_holds_is_repeated_once_behind_a_void_record_by_who_wrote_it() -> None:
+    setting = Setting(shares=True).opened().reads_own()
+    setting.breaker.apply(setting.said[0])
+    assert len(setting.said) == 1
+    setting.breaker.apply(change("open", 1, left=1))
+    setting.breaker.apply(change("open", 1, worker="third", left=1))
+    assert setting.said == [setting.said[0]] * 2
+    setting.breaker.apply(change("half_open", 2, left=10))
+    setting.breaker.apply(change("open", 1, worker="third", left=1))
+    assert len(setting.said) == 2
