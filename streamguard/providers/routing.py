@@ -25,8 +25,8 @@ _ORDER: tuple[Rung, ...] = ("primary", "same_model", "cheaper_tier", "other_vend
 class Step:
     """One candidate of a plan. `route` is the list that it comes from, `max_output_tokens` the longest answer to ask it for.
 
-    `rung` is what it is to the preferred candidate. The first step of a plan is `primary`, unless nothing of the route
-    itself fits.
+    `rung` is what it is to the preferred candidate. The first step of a plan is `primary`, unless nothing of the route fits, or
+    only what is local.
     """
 
     candidate: Candidate
@@ -132,7 +132,7 @@ class Router:
         left_out: dict[str, int] = {}
         seen: set[tuple[str, str]] = set()
         inside: list[_Known] = []
-        preferred = own[0]  # where nothing of the route fits, the rest is ranked by what was wanted
+        preferred = own[0]
         for candidates in (own, *self._below[route]):
             fitting: list[_Known] = []
             for known in candidates:
@@ -144,7 +144,7 @@ class Router:
                 else:
                     left_out[lack] = left_out.get(lack, 0) + 1
             fitting, drawn = _in_turn(fitting, conversation)
-            if candidates is own and fitting:
+            if candidates is own:
                 preferred = drawn or _first(fitting, own)
                 if drawn is not None:
                     detail["canary"] = "/".join(drawn.place)
@@ -208,10 +208,14 @@ def _wants_tools(ask: Ask) -> bool:
 
 
 def _first(fitting: Sequence[_Known], own: Sequence[_Known]) -> _Known:
-    """The first that fits; a local one only where the list begins with it, or nothing else fits."""
-    if fitting[0] is own[0]:
+    """The preferred candidate where weights chose none: the route's first that fits.
+
+    What is local (perhaps a static text) does not move up: it is preferred where the list begins with it. Else the list's first
+    remains what others are ranked by, though it is not asked.
+    """
+    if fitting and fitting[0] is own[0]:
         return own[0]
-    return next((known for known in fitting if not known.local), fitting[0])
+    return next((known for known in fitting if not known.local), own[0])
 
 
 def _in_turn(candidates: list[_Known], conversation: str) -> tuple[list[_Known], _Known | None]:

@@ -129,6 +129,11 @@ def test_a_local_one_is_not_promoted_because_the_first_does_not_fit() -> None:
     assert plan.left_out == {"context_window": 1}
 
 
+def test_a_static_text_is_a_way_down_even_when_nothing_else_fits() -> None:
+    routes = router(own=(model("openai/big", window=50), model("static/text")))
+    assert order(routes.plan(ask("own"), input_tokens=100, conversation="c")) == ["local static/text of own"]
+
+
 @pytest.mark.parametrize(("given", "fits"), [(900, True), (901, False)])
 def test_a_window_takes_the_question_and_its_longest_answer(given: int, fits: bool) -> None:
     routes = router(own=(model("openai/big", window=1000),))
