@@ -254,6 +254,7 @@ class Fleet:
             "kafka": {"session": SESSION},
             # a hanging provider must not outlast the run: a whole pyramid of calls ends within six seconds
             "invoke": {"timeout": 6.0, "fallback_timeout": 1.0},
+            "invoke.batch": {"timeout": 6.0},
         }
         for section, values in changes.items():
             before = settings.get(section, {})

@@ -92,8 +92,9 @@ def _twins(customers: Customers, at_most: int) -> list[Planned]:
 
 def _classify(customers: Customers, _: int) -> list[Planned]:
     tenant = customers.tenant()
-    fields = {"prompt": {"name": "classify", "variables": {"question": customers.ticket(tenant)}}, "feature": "triage"}
-    return [customers.send("classify", fields, tenant=tenant)]
+    prompt = {"name": "classify", "variables": {"question": customers.ticket(tenant)}}
+    # nobody waits for it
+    return [customers.send("classify", {"prompt": prompt, "feature": "triage", "lane": "batch"}, tenant=tenant)]
 
 
 _TRIAGE_SCHEMA: dict[str, Any] = {
