@@ -136,6 +136,19 @@ def test_a_429_lets_nobody_in_until_the_time_it_said_and_sends_on_who_cannot_wai
     door.run(main())
 
 
+def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
+    door = Door(most=4)
+
+    async def main() -> None:
+        turns = [await door.must() for _ in range(2)]
+        turns[0].limited(5.0, None)
+        turns[1].limited(1.0, None)
+        await door.must(longest=10)
+        assert door.clock.seconds == 5
+
+    door.run(main())
+
+
 def test_a_429_without_a_time_pauses_nobody_and_halves_the_limit() -> None:
     door = Door(most=4)
 
