@@ -156,7 +156,7 @@ class RetryBudget(Section):
     window: float = Field(default=10.0, gt=0)
     """Answers count for this long."""
     per_second: float = Field(default=0.5, ge=0)
-    """Further calls that are always allowed, a process and provider."""
+    """Further calls that are always allowed, a process and provider; where the share allows more, that holds instead."""
 
 
 class Concurrency(Section):

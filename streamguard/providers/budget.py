@@ -15,8 +15,8 @@ taken of late. Two rules follow, and they are of different kinds:
   turn everything that was out when the provider failed into answers without a model; what it costs is held against the questions
   that come next. All other further calls need something to be left.
 
-So, at a steady rate, the calls a question are at most 1 + max(share, per_second / rate), beyond which only those questions can go
-that were out before the first failure was seen: rate x time to fail, once an outage. Nothing depends on who else fails.
+So, at a steady rate and whoever fails, the calls a question are at most 1 + max(share, per_second / rate). Only those questions
+can go beyond it that were out before the first failure was seen: rate x time to fail, once an outage.
 
 Sources: the budget of answers with a floor a second is Finagle's `RetryBudget`; to send less to a backend by what it was seen to
 refuse is the adaptive throttling of Google's SRE book (Handling Overload).
