@@ -237,11 +237,18 @@ class _Builder:
                 f"policy.default_prompt: {config.policy.default_prompt!r} is no prompt that takes messages; "
                 f"there is {', '.join(takers)}"
             )
+        tiers = [tier for tier in config.routing.tiers if tier in config.routes]
+        # `auto` may take any of them, so an answer is shared as long as they all stay what they are
+        routes = {
+            **config.routes,
+            **({AUTO: tuple(one for tier in tiers for one in config.routes[tier])} if tiers else {}),
+        }
         for template in prompts.templates:
-            if template.route != AUTO and template.route not in config.routes:
-                raise ConfigError(
-                    f"routes: there is no {template.route!r}, which the prompt {template.name}/{template.version} names"
+            if template.route not in routes:
+                lacking = (
+                    f"is no {template.route!r}" if template.route != AUTO else "are none of routing.tiers for 'auto'"
                 )
+                raise ConfigError(f"routes: there {lacking}, which the prompt {template.name}/{template.version} names")
         known = {template.name for template in prompts.templates}
         if strangers := sorted(self._policy.prompts.keys() - known):
             raise InvalidPolicy(
@@ -252,7 +259,7 @@ class _Builder:
             chains=Chains(InputChain, self._policy, self._hash_key),
             prompts=prompts,
             default_prompt=config.policy.default_prompt,
-            routes=config.routes,
+            routes=routes,
             key=self._key,
             ending=self._ending,
             clock=self._clock,

@@ -152,7 +152,7 @@ class CandidateCaller:
     def _in_budget(self, errand: Errand, attempts: Attempts, kind: Kind) -> bool:
         """A question's first call is its own; what comes beyond it is what an outage multiplies. Retries have leave already."""
         if kind == "first":
-            return errand.insist or errand.stake.first()
+            return errand.stake.first() or (errand.insist and (not attempts.made or errand.stake.fallback()))
         return kind != "fallback" or not attempts.made or errand.stake.fallback()
 
     def _give_back(self, permit: Permit | None, turn: Turn | None) -> None:
