@@ -91,10 +91,13 @@ class Client:
                 heard.ended = True
         return heard
 
-    async def under_way(self, calls: int) -> None:
-        """Return once so many calls are."""
+    async def under_way(self, calls: int, *, ended: int = 0) -> None:
+        """Return once so many calls are, and at least `ended` are over."""
         async with asyncio.timeout(5):
-            while self.simulator.ledger.report(detail=False)["in_flight"] != calls:
+            while True:
+                report = self.simulator.ledger.report(detail=False)
+                if report["in_flight"] == calls and report["calls"] >= ended:
+                    return
                 await asyncio.sleep(0.005)
 
     async def last_call(self) -> dict[str, Any]:

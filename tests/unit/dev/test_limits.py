@@ -24,6 +24,13 @@ def test_a_bucket_never_gives_more_than_it_held_and_got(
         assert taken <= bucket.size + now * per_minute / 60 + 1e-3
 
 
+def test_a_bucket_saves_up_no_more_than_it_holds() -> None:
+    bucket = Bucket(60, 5.0, 0.0)
+    assert bucket.left(1_000.0) == bucket.size == 5.0
+    bucket.take(5, 1_000.0)
+    assert bucket.wait(1, 1_000.0) == 1.0
+
+
 @given(STEPS, st.integers(1, 6_000), st.floats(0.1, 60))
 def test_who_waits_as_long_as_told_gets_it_and_not_much_sooner(
     steps: list[tuple[float, int]], per_minute: int, burst: float
