@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -237,18 +237,8 @@ class _Builder:
                 f"policy.default_prompt: {config.policy.default_prompt!r} is no prompt that takes messages; "
                 f"there is {', '.join(takers)}"
             )
-        tiers = [tier for tier in config.routing.tiers if tier in config.routes]
-        # `auto` may take any of them, so an answer is shared as long as they all stay what they are
-        routes = {
-            **config.routes,
-            **({AUTO: tuple(one for tier in tiers for one in config.routes[tier])} if tiers else {}),
-        }
-        for template in prompts.templates:
-            if template.route not in routes:
-                lacking = (
-                    f"is no {template.route!r}" if template.route != AUTO else "are none of routing.tiers for 'auto'"
-                )
-                raise ConfigError(f"routes: there {lacking}, which the prompt {template.name}/{template.version} names")
+        routes = named_routes(config)
+        check_routes(prompts, routes)
         known = {template.name for template in prompts.templates}
         if strangers := sorted(self._policy.prompts.keys() - known):
             raise InvalidPolicy(
@@ -331,6 +321,20 @@ class _Builder:
 
     def _failing(self, stage: Any) -> Callable[[Any], Any]:
         return lambda event: self._ending.failed(event, Watch(stage, self._clock))
+
+
+def named_routes(config: Config) -> Mapping[str, tuple[Candidate, ...]]:
+    """What a prompt can name, with who may answer then: of `auto` everybody of the tiers that are configured."""
+    tiers = [config.routes[tier] for tier in config.routing.tiers if tier in config.routes]
+    return {**config.routes, **({AUTO: tuple(one for tier in tiers for one in tier)} if tiers else {})}
+
+
+def check_routes(prompts: PromptBook, routes: Mapping[str, object]) -> None:
+    """Raise `ConfigError` for a prompt whose route is not there: all its requests would end as `providers_exhausted`."""
+    for template in prompts.templates:
+        if template.route not in routes:
+            there = f"is no {template.route!r}" if template.route != AUTO else "are none of routing.tiers for 'auto'"
+            raise ConfigError(f"routes: there {there}, which the prompt {template.name}/{template.version} names")
 
 
 class _Closable(Protocol):

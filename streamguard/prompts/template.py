@@ -21,7 +21,7 @@ class Template(BaseModel):
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
     version: int = Field(ge=1)
     route: str
-    """The list of candidates in the configuration that answers it."""
+    """The list of candidates in the configuration that answers it, or `auto`, which picks one of its tiers."""
     system: str = Field(min_length=1)
     user: str | None = None
     variables: tuple[str, ...] = ()

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from streamguard.app import Worker
+from streamguard.app import Worker, check_routes, named_routes
 from streamguard.config import BatchLane, Candidate, Config, Invoke, Kafka, ModerationEndpoint, OpenAIProvider, Policy
 from streamguard.errors import ConfigError, InputError
+from streamguard.prompts.registry import PromptBook
+from streamguard.prompts.template import Template
 
 
 @pytest.mark.parametrize("name", ["nonesuch", "support"])
@@ -60,3 +62,17 @@ def test_a_remote_check_that_could_not_work_is_refused(direction: str, rules: st
 
     with pytest.raises(ConfigError, match=said.format(direction=direction)):
         Worker(config, ["guard" if direction == "input" else "verify"]).run(tmp_path)
+
+
+def test_a_prompt_that_leaves_the_choice_needs_a_tier_to_choose_from() -> None:
+    """Every request with it would end as `providers_exhausted`."""
+    prompts = PromptBook([Template(name="any", version=1, route="auto", system="Help.", max_output_tokens=9)])
+    provider = OpenAIProvider(name="openai", base_url="http://127.0.0.1:1")
+    small, large = (Candidate(provider="openai", model=name) for name in ("small", "large"))
+    one = Config(providers=(provider,), routes={"default": (large,)})
+    both = Config(providers=(provider,), routes={"flagship": (large,), "economy": (small,)})
+
+    with pytest.raises(ConfigError, match="none of routing.tiers for 'auto', which the prompt any/1 names"):
+        check_routes(prompts, named_routes(one))
+    check_routes(prompts, named_routes(both))
+    assert named_routes(both)["auto"] == (small, large)
