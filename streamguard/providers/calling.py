@@ -61,7 +61,7 @@ class StreamReading(Protocol):
         ...
 
     def gathered(self) -> tuple[str, str]:
-        """Text, and what is charged for and not shown, that came since it was last asked for; usage goes to the progress."""
+        """Text, and what is charged for and not shown, that came since it was last asked for."""
         ...
 
     def answer(self) -> ChatAnswer:

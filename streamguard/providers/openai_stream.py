@@ -34,8 +34,6 @@ class OpenAIStream:
         self._unseen: list[str] = []
         self._calls: list[_Call] = []
         self._places: dict[int, _Call] = {}
-        self._usage: object = None
-        """The latest report, not read yet: some servers send one with every token."""
         self._finish_reason: str | None = None
 
     def take(self, event: Event) -> None:
@@ -60,9 +58,9 @@ class OpenAIStream:
                     self._end(finish(told))
             # Groq puts it into a place of its own
             usage = chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage")
-            if usage:
-                self._usage = usage
             progress = self._progress
+            if usage:
+                progress.usage = read_usage(usage) or progress.usage
             if progress.response_id is None:
                 progress.response_id = word(chunk.get("id"))
             if progress.response_model is None:
@@ -73,9 +71,6 @@ class OpenAIStream:
 
     def gathered(self) -> tuple[str, str]:
         """Text and the unseen since the last time."""
-        if self._usage is not None:
-            self._progress.usage = read_usage(self._usage) or self._progress.usage
-            self._usage = None
         text, unseen = "".join(self._text), "".join(self._unseen)
         if text:
             self._all.append(text)

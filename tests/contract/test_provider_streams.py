@@ -253,20 +253,36 @@ async def test_what_the_listener_raises_ends_the_call_and_comes_through(serve: S
 
 
 async def test_a_slow_listener_is_no_stalled_server(serve: Serve) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+
     async def script(write: Write, _: web.Request) -> None:
-        for one in (*HELLO, STOP):
+        for one in HELLO[1:]:
             await write(events(one, done=False))
-            await asyncio.sleep(0.01)
-        await write(events())
+            await heard.get()
+        await write(events(STOP))
 
     _, provider = await serve(script)
 
-    async def slow(_: str) -> None:
+    async def slow(piece: str) -> None:
         await asyncio.sleep(0.5)
+        heard.put_nowait(piece)
 
     limits = CallLimits(10, first_token=5, between_tokens=0.4)
     answer = await provider.chat(ASK, limits=limits, progress=Progress(time.monotonic, slow))
     assert answer.text == TEXT
+
+
+async def test_each_piece_begins_the_wait_anew(serve: Serve) -> None:
+    async def script(write: Write, _: web.Request) -> None:
+        for _ in range(20):
+            await write(PIECE)
+            await asyncio.sleep(0.03)
+        await write(events(STOP))
+
+    _, provider = await serve(script)
+    limits = CallLimits(10, first_token=5, between_tokens=0.4)
+    answer = await provider.chat(ASK, limits=limits, progress=progress_of([]))
+    assert answer.text == "a" * 20
 
 
 async def test_a_complete_answer_stands_though_its_usage_never_comes(serve: Serve) -> None:

@@ -200,6 +200,12 @@ STREAMS = [
     Shape("broken after it was complete", events(*HELLO, STOP, done=False), answer(TEXT, None), breaks=True),
     Shape("nothing after [DONE] counts", events(*HELLO, STOP) + events(chunk({"content": "!"})), answer(TEXT, None)),
     Shape("cut at its cap", events(*HELLO, chunk({}, "length")), answer(TEXT, None, "length")),
+    Shape(
+        "usage, and then one that makes no sense",
+        events(*HELLO, STOP, chunk(usage=USAGE), chunk(usage={"prompt_tokens": -1})),
+        answer(TEXT),
+        usage=READ,
+    ),
     Shape("usage that makes no sense", events(*HELLO, STOP, chunk(usage={"prompt_tokens": -1})), answer(TEXT, None)),
     Shape("nothing said", events(START, STOP, chunk(usage=USAGE)), EmptyAnswer(status=200, usage=READ), usage=READ),
     Shape("no end", events(*HELLO, done=False), StreamBroken(status=200), text=TEXT),

@@ -22,6 +22,7 @@ def read(*pieces: bytes, most: int = 1 << 20) -> list[Event]:
         (b"", []),
         (b"data: 1\n\ndata: 2\n\n", [("", b"1"), ("", b"2")]),
         (b"data:1\r\n\r\ndata: 2\r\n\r\n", [("", b"1"), ("", b"2")]),
+        (b"data: a\r\ndata: b\r\n\r\n", [("", b"a\nb")]),
         (b"data:1\r\rdata: 2\r\r", [("", b"1"), ("", b"2")]),
         (b"data: 1\n\r\ndata: 2\r\n\n", [("", b"1"), ("", b"2")]),
         (b"\xef\xbb\xbfdata: 1\n\n", [("", b"1")]),
