@@ -72,7 +72,7 @@ def test_a_prompt_that_leaves_the_choice_needs_a_tier_to_choose_from() -> None:
     one = Config(providers=(provider,), routes={"default": (large,)})
     both = Config(providers=(provider,), routes={"flagship": (large,), "economy": (small,)})
 
-    with pytest.raises(ConfigError, match="none of routing.tiers for 'auto', which the prompt any/1 names"):
+    with pytest.raises(ConfigError, match=r"none of routing\.tiers for 'auto', which the prompt any/1 names"):
         check_routes(prompts, named_routes(one))
     check_routes(prompts, named_routes(both))
     assert named_routes(both)["auto"] == (small, large)
