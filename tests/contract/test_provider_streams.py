@@ -274,7 +274,7 @@ async def test_a_slow_listener_is_no_stalled_server(serve: Serve) -> None:
 
 async def test_each_piece_begins_the_wait_anew(serve: Serve) -> None:
     async def script(write: Write, _: web.Request) -> None:
-        for _ in range(20):
+        for _number in range(20):
             await write(PIECE)
             await asyncio.sleep(0.03)
         await write(events(STOP))
