@@ -274,7 +274,7 @@ async def test_a_slow_listener_is_no_stalled_server(serve: Serve) -> None:
 
 async def test_each_piece_begins_the_wait_anew(serve: Serve) -> None:
     async def script(write: Write, _: web.Request) -> None:
-        for _number in range(20):
+        for _number in range(40):
             await write(PIECE)
             await asyncio.sleep(0.03)
         await write(events(STOP))
@@ -282,7 +282,7 @@ async def test_each_piece_begins_the_wait_anew(serve: Serve) -> None:
     _, provider = await serve(script)
     limits = CallLimits(10, first_token=5, between_tokens=0.4)
     answer = await provider.chat(ASK, limits=limits, progress=progress_of([]))
-    assert answer.text == "a" * 20
+    assert answer.text == "a" * 40
 
 
 async def test_a_complete_answer_stands_though_its_usage_never_comes(serve: Serve) -> None:
