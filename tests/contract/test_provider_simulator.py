@@ -5,19 +5,24 @@ import random
 
 from streamguard.answers.structure import form_problem
 from streamguard.clock import SystemClock
+from streamguard.config import BatchLane, Candidate, Concurrency, Invoke, RetryBudget, Routing
 from streamguard.config import Breaker as BreakerSettings
-from streamguard.config import Candidate, Invoke
 from streamguard.config import OpenAIProvider as OpenAISettings
 from streamguard.dev.simulator.server import Simulator
 from streamguard.dev.simulator.settings import DEFAULT_PRICES, Fault, FaultRule, Latency, SimulatorSettings
+from streamguard.dev.simulator.tokens import count as count_tokens
 from streamguard.events.request import JsonSchemaFormat, Message, ResponseFormat
 from streamguard.events.stages import Ask, Reservation
 from streamguard.events.usage import Usage
 from streamguard.money import Price
 from streamguard.providers.answered import Answered
-from streamguard.providers.breaker import Breakers
-from streamguard.providers.invoker import Invoker
+from streamguard.providers.breakers import Breakers
+from streamguard.providers.budget import RetryBudgets
+from streamguard.providers.invoker import Fleet, Invoker
 from streamguard.providers.openai import OpenAIProvider
+from streamguard.providers.question import Question
+from streamguard.providers.routing import Router
+from streamguard.providers.turns import Turns
 
 FORM = ResponseFormat(
     type="json_schema",
@@ -46,24 +51,31 @@ async def ask_many(simulator: Simulator, count: int, form: ResponseFormat | None
         name: OpenAIProvider(OpenAISettings(name=name, base_url=f"{simulator.url}/{name}/v1"))
         for name in ("openai", "anthropic")
     }
+    clock = SystemClock()
+    routes = {
+        "support": (
+            Candidate(provider="openai", model="gpt-4o", timeout=0.4),
+            Candidate(provider="anthropic", model="claude-3-5-haiku-latest", timeout=0.4),
+        )
+    }
     invoker = Invoker(
-        routes={
-            "support": (
-                Candidate(provider="openai", model="gpt-4o", timeout=0.4),
-                Candidate(provider="anthropic", model="claude-3-5-haiku-latest", timeout=0.4),
-            )
-        },
+        router=Router(routes, Routing()),
         providers=providers,
         prices=SimulatorPrices(),
-        breakers=Breakers(BreakerSettings(failures=1000, minimum_calls=1000)),
-        clock=SystemClock(),
+        fleet=Fleet(
+            Breakers(BreakerSettings(failures=1000, minimum_calls=1000), clock),
+            RetryBudgets(RetryBudget(per_second=1000), clock),
+            Turns(Concurrency(), BatchLane(), clock, lambda provider: 64),
+        ),
+        clock=clock,
         rng=random.Random(5),
         settings=Invoke(timeout=5, fallback_timeout=0.4, backoff=0.02),
+        count=count_tokens,
     )
 
     gate = asyncio.Semaphore(20)
 
-    def check(text: str) -> str | None:
+    def check(text: str, _: object) -> str | None:
         return form_problem(text, form)
 
     async def one(number: int) -> Answered:
@@ -76,7 +88,7 @@ async def ask_many(simulator: Simulator, count: int, form: ResponseFormat | None
         )
         async with gate:
             return await invoker.ask(
-                ask, call_id_base=f"t/r{number}/1", reservation=RESERVATION, check=check if form else None
+                Question(ask, call_id_base=f"t/r{number}/1", reservation=RESERVATION, check=check if form else None)
             )
 
     answers = await asyncio.gather(*(one(number) for number in range(count)))
