@@ -6,10 +6,12 @@ from typing import Any, Literal
 
 from streamguard.clock import Clock
 from streamguard.errors import ProviderError
+from streamguard.events.request import Message
 from streamguard.events.usage import Call, Usage
-from streamguard.providers.contract import ChatAnswer, Progress
+from streamguard.providers.contract import ChatAnswer, ChatRequest, Progress
 from streamguard.providers.errors import CallFailed, EmptyAnswer
 from streamguard.providers.prices import PriceBook
+from streamguard.providers.prompt_tokens import tokens_beyond
 from streamguard.providers.routing import Step
 
 Kind = Literal["first", "retry", "fallback", "reask"]
@@ -30,14 +32,15 @@ class Begun:
     started_at: int
     started: float
     progress: Progress | None = None
+    request: ChatRequest | None = None
 
 
 @dataclass(slots=True)
 class Attempts:
     """What one request has used of its time (seconds on the monotonic clock), calls and retries.
 
-    `input_tokens` are the prompt's as counted here, `count` counts tokens of a text: with them a call is booked whose provider
-    told no usage.
+    `input_tokens` are those of the messages `counted` as guard counted them, `count` counts tokens of a text: with them a call is
+    booked whose provider told no usage.
     """
 
     clock: Clock
@@ -46,6 +49,7 @@ class Attempts:
     calls_left: int
     retries_left: int
     input_tokens: int = 0
+    counted: Sequence[Message] = ()
     count: Callable[[str], int] = len
     calls: list[Call] = field(default_factory=list[Call])
     made: int = 0
@@ -55,12 +59,13 @@ class Attempts:
         """Seconds until everything must have ended."""
         return self.ends - self.clock.monotonic()
 
-    def begin(self, call_id: str, step: Step, kind: Kind, *, streams: bool = False) -> Begun:
+    def begin(self, request: ChatRequest, step: Step, kind: Kind, *, streams: bool = False) -> Begun:
         """Take one of the calls left."""
         self.calls_left -= 1
         self.made += 1
         progress = Progress(self.clock.monotonic) if streams else None
-        return Begun(call_id, step, kind, self.clock.now_us(), self.clock.monotonic(), progress)
+        now_us, now = self.clock.now_us(), self.clock.monotonic()
+        return Begun(request.request_id, step, kind, now_us, now, progress, request)
 
     def seconds(self, begun: Begun) -> float:
         """How long the call took so far; of a stream, until its first piece: how long the rest takes is the answer's length."""
@@ -72,7 +77,7 @@ class Attempts:
         usage = answer.usage
         if usage is None:
             pieces = begun.progress.pieces if begun.progress else _pieces(answer)
-            usage = self._estimate(None, pieces)
+            usage = self._estimate(begun, None, pieces)
         self._book(
             begun,
             usage,
@@ -139,13 +144,17 @@ class Attempts:
         progress = begun.progress
         if progress is None or not progress.opened:
             return None, False
-        return self._estimate(progress.usage, progress.pieces), True
+        return self._estimate(begun, progress.usage, progress.pieces), True
 
-    def _estimate(self, told: Usage | None, pieces: Sequence[str]) -> Usage:
-        """From what was told so far, and what came: providers charge for each token that was generated."""
+    def _estimate(self, begun: Begun, told: Usage | None, pieces: Sequence[str]) -> Usage:
+        """From what was told so far, and what came: providers charge for each token that was generated.
+
+        Whether the provider had a part of the prompt in its cache only the provider knows: without its word all of it is new.
+        """
         output = self.count("".join(pieces)) if pieces else 0
         if told is None:
-            return Usage(input_tokens=self.input_tokens, output_tokens=output)
+            beyond = tokens_beyond(begun.request, self.counted, self.count) if begun.request else 0
+            return Usage(input_tokens=self.input_tokens + beyond, output_tokens=output)
         return told.model_copy(update={"output_tokens": max(told.output_tokens, output)})
 
     def _book(self, begun: Begun, usage: Usage | None, *, free: bool = False, **fields: Any) -> None:

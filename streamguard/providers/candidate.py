@@ -91,7 +91,7 @@ class CandidateCaller:
                 attempts.skipped(request.request_id, step, kind, entered)
                 return None
             streams = errand.audience is not None and "streaming" not in step.candidate.without
-            begun = attempts.begin(request.request_id, step, kind, streams=streams)
+            begun = attempts.begin(request, step, kind, streams=streams)
             try:
                 return await self._call(
                     errand, request, begun, entered, attempts, self._longest(errand, attempts, tries)

@@ -105,6 +105,7 @@ class Invoker:
             calls_left=question.reservation.calls,
             retries_left=settings.retries,
             input_tokens=question.input_tokens,
+            counted=question.ask.messages,
             count=self._count,
         )
         run = _Run(question, attempts)

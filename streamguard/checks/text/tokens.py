@@ -35,5 +35,13 @@ def count_tokens(text: str) -> int:
 
 
 def count_message_tokens(messages: Sequence[Message]) -> int:
-    """Tokens of a whole prompt, with what the chat format adds; never less than what a provider counts for it."""
-    return sum(count_tokens(message.content) + _PER_MESSAGE for message in messages) + _PER_ANSWER
+    """Tokens of a whole prompt, with what the chat format adds; never less than what a provider counts for it. Tools and the
+    schema of an answer are not in it: they are no messages."""
+    return sum(count_tokens(_said(message)) + _PER_MESSAGE for message in messages) + _PER_ANSWER
+
+
+def _said(message: Message) -> str:
+    if not message.tool_calls:
+        return message.content
+    # vendors write calls of tools into the prompt in forms of their own, none longer than the JSON
+    return message.content + "".join(call.model_dump_json() for call in message.tool_calls)
