@@ -24,7 +24,8 @@ class Planned:
     """One record to send to `requests`.
 
     `kind` names what it is for, for reports. `identity` is None for bytes that carry none. `reason` is what it must be
-    refused with, where that is certain. `misplaced` sends it to another partition than its key's.
+    refused with, where that is certain. `misplaced` sends it to another partition than its key's. `streamed`: it asks for its
+    answer in pieces. `cancel_after`: so many seconds after it was sent nobody wants its answer any more; it may be too late.
     """
 
     kind: str
@@ -35,3 +36,5 @@ class Planned:
     reason: Reason | None = None
     schema: str = REQUEST_SCHEMA
     misplaced: bool = False
+    streamed: bool = False
+    cancel_after: float | None = None

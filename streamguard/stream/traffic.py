@@ -13,11 +13,15 @@ from aiokafka.partitioner import murmur2
 
 from streamguard.clock import Clock, SystemClock
 from streamguard.errors import StreamguardError
+from streamguard.events.chunk import Chunk
+from streamguard.events.codec import decode, encode
+from streamguard.events.fleet import Cancellation
+from streamguard.stream.audiences import Audiences
 from streamguard.stream.planned import Identity, Planned
 from streamguard.stream.tally import Tally, digest
 from streamguard.stream.topics import DEAD_LETTERS, Topics
 
-RESPONSES, OUTCOMES = "responses", "outcomes"
+RESPONSES, OUTCOMES, CHUNKS = "responses", "outcomes", "response-chunks"
 Watch = Callable[[Mapping[str, Any]], None]
 LARGEST_RECORD = 900_000
 """Bytes; brokers take a mebibyte unless told otherwise."""
@@ -28,7 +32,7 @@ class TrafficError(StreamguardError):
 
 
 class Traffic:
-    """Reads `responses`, `outcomes` and `dead-letters` from the moment it is entered until it is left.
+    """Reads `responses`, `outcomes`, `dead-letters` and `response-chunks` from the moment it is entered until it is left.
 
     `most` and `most_bytes` bound what is outstanding (sent, not ended); `most_unbooked` bounds the outcomes that settle has
     not booked yet. The embedded broker keeps only some 5 MB a partition, so these bounds are what keeps it whole.
@@ -47,6 +51,7 @@ class Traffic:
         on_outcome: Watch | None = None,
     ) -> None:
         self.tally = Tally()
+        self.audiences = Audiences()
         self.sends = 0
         self.held = False
         """While it is set nothing more is sent: for whoever sees something fall behind that is not watched here."""
@@ -61,6 +66,7 @@ class Traffic:
         self._booked_before = 0
         self._moved = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._cancelling: set[asyncio.Task[None]] = set()
         self._producer = AIOKafkaProducer(
             bootstrap_servers=brokers, acks="all", enable_idempotence=True, max_request_size=LARGEST_RECORD + 100_000
         )
@@ -108,6 +114,8 @@ class Traffic:
                 await self._clock.sleep(begun + number / per_second - self._clock.monotonic())
             await self._room()
             self.tally.sent(item, self._clock.monotonic())
+            if item.streamed and item.identity is not None:
+                self.audiences.sent(item.identity, self._clock.monotonic())
             future = await self._producer.send(
                 self._topics.full("requests"),
                 item.value,
@@ -118,11 +126,24 @@ class Traffic:
             self.sends += 1
             acknowledgements.add(future)
             future.add_done_callback(acknowledgements.discard)
+            if item.cancel_after is not None and item.identity is not None:
+                task = asyncio.create_task(self._cancel(item.identity, item.cancel_after))
+                self._cancelling.add(task)
+                task.add_done_callback(self._cancelling.discard)
         if acknowledgements:
             await asyncio.gather(*acknowledgements)
 
+    async def _cancel(self, identity: Identity, after: float) -> None:
+        await self._clock.sleep(after)
+        cancellation = Cancellation(tenant_id=identity.tenant_id, request_id=identity.request_id)
+        key = f"{identity.tenant_id}/{identity.request_id}".encode()
+        headers = [("schema", b"streamguard.cancellation/1")]
+        await self._producer.send_and_wait(
+            self._topics.full("cancellations"), encode(cancellation), key, headers=headers
+        )
+
     async def finish(self, *, stall: float = 60.0) -> bool:
-        """Wait until everything sent has ended; False when nothing has moved for `stall` seconds.
+        """Wait until everything sent has ended, for readers of streams too; False when nothing has moved for `stall` seconds.
 
         Raises `TrafficError` when the broker cannot be read any more.
         """
@@ -130,16 +151,24 @@ class Traffic:
             return await self._finish(stall)
 
     async def _finish(self, stall: float) -> bool:
-        while self.tally.outstanding:
-            ended, outcomes = self.tally.ended, self._outcomes
+        while self._under_way:
             try:
-                await asyncio.wait_for(self._until_moved(ended, outcomes), stall)
+                await asyncio.wait_for(self._until_moved(self._moves), stall)
             except TimeoutError:
                 return False
         return True
 
-    async def _until_moved(self, ended: int, outcomes: int) -> None:
-        while self.tally.outstanding and (self.tally.ended, self._outcomes) == (ended, outcomes):
+    @property
+    def _under_way(self) -> bool:
+        return self.tally.outstanding > 0 or self.audiences.waiting > 0
+
+    @property
+    def _moves(self) -> tuple[int, int, int]:
+        """Changes whenever anything has moved."""
+        return self.tally.ended, self._outcomes, self.audiences.waiting
+
+    async def _until_moved(self, before: tuple[int, int, int]) -> None:
+        while self._under_way and self._moves == before:
             await self._wait()
 
     async def _room(self) -> None:
@@ -164,7 +193,7 @@ class Traffic:
 
     async def _stand_at_the_end(self) -> None:
         """What comes from now on is ours; this is known before anything is sent."""
-        names = [self._topics.full(name) for name in (RESPONSES, OUTCOMES, DEAD_LETTERS)]
+        names = [self._topics.full(name) for name in (RESPONSES, OUTCOMES, DEAD_LETTERS, CHUNKS)]
         places = [TopicPartition(name, number) for name in names for number in await self._numbers(name)]
         self._consumer.assign(places)
         for place, end in (await self._consumer.end_offsets(places)).items():
@@ -193,11 +222,15 @@ class Traffic:
             if topic == DEAD_LETTERS:
                 self.tally.dead_letter(value or b"")
                 continue
+            if topic == CHUNKS:
+                self.audiences.chunk(decode(Chunk, value or b""), now)
+                continue
             record: dict[str, Any] = orjson.loads(value or b"{}")
             head: dict[str, Any] = record.get("head", record)
             identity = Identity(head.get("tenant_id", ""), head.get("request_id", ""), record.get("run", 1))
             if topic == RESPONSES:
                 self.tally.seen("response", identity, now, None)
+                self.audiences.response(identity, record.get("status") == "answered", record.get("output") or "")
             elif self.tally.seen("outcome", identity, now, record.get("reason")):
                 self._outcomes += 1
                 if self._on_outcome is not None:
@@ -214,9 +247,10 @@ class Traffic:
             self._moved.set()
 
     async def _close(self) -> None:
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._cancelling]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._consumer.stop()
         await self._producer.stop()
 

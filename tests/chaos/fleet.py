@@ -260,9 +260,10 @@ class Fleet:
             before = settings.get(section, {})
             assert isinstance(before, dict)
             settings[section] = {**before, **values}
-        for route in ("default", "economy"):
-            routes: Any = settings["routes"]
-            routes[route] = [{**candidate, "timeout": 2.0} for candidate in routes[route]]
+        routes: Any = settings["routes"]
+        settings["routes"] = {
+            name: [{**candidate, "timeout": 2.0} for candidate in candidates] for name, candidates in routes.items()
+        }
         self.config(member.name).write_text(to_toml(settings))
 
 

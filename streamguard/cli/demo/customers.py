@@ -72,6 +72,7 @@ class Customers:
         end: End = "outcome",
         reason: Reason | None = None,
         misplaced: bool = False,
+        cancel_after: float | None = None,
     ) -> Planned:
         """A valid request; `fields` come over what every request has. The user is the tenant's next, unless given."""
         self._number += 1
@@ -95,7 +96,13 @@ class Customers:
             identity=Identity(tenant.id, request.request_id),
             reason=reason,
             misplaced=misplaced,
+            streamed=request.stream,
+            cancel_after=cancel_after,
         )
+
+    def reads_along(self, share: float) -> dict[str, bool]:
+        """The field of a request that wants its answer in pieces, for this share of them."""
+        return {"stream": True} if self.rng.random() < share else {}
 
     def next_number(self) -> int:
         """For records that are no valid requests, so that even their bytes differ."""

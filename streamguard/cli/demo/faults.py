@@ -1,6 +1,7 @@
 """The demo's bad luck: what goes wrong at the simulated providers, and the books that they keep."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,9 @@ EVERYDAY: list[dict[str, Any]] = [
             "leaked_prompt": 0.005,
             "echoed_personal_data": 0.01,
             "empty_answer": 0.002,
+            "no_usage": 0.01,
+            "cut_stream": 0.04,
+            "stream_error": 0.01,
         },
     }
 ]
@@ -28,12 +32,15 @@ OUTAGE_SECONDS = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What the simulator counted. `paid_twice`: finished answers beyond the first under one idempotency key."""
+    """What the simulator counted. `paid_twice`: finished answers beyond the first under one idempotency key; `partial`: streams
+    that broke off and were charged for what was written of them. `detail` are all calls."""
 
     calls: int
     finished: int
     cost_nusd: int
     paid_twice: int
+    partial: int = 0
+    detail: Sequence[Mapping[str, Any]] = ()
 
 
 class Simulated:
@@ -61,6 +68,8 @@ class Simulated:
             finished=report["finished"],
             cost_nusd=report["cost_nusd"],
             paid_twice=sum(count - 1 for key, count in keys.items() if key),
+            partial=sum(call["partial"] for call in report["detail"]),
+            detail=report["detail"],
         )
 
     async def close(self) -> None:

@@ -46,6 +46,16 @@ class Figures:
     cost_nusd: int = 0
     saved_nusd: int = 0
     unknown_costs: int = 0
+    cancelled: int = 0
+    estimated: int = 0
+    rungs: Counter[str] = field(default_factory=Counter[str])
+    """Answers of models by the rung of the pyramid that gave them."""
+    made: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
+    """All calls, as the outcomes hold them."""
+    first_token_us: list[int] = field(default_factory=list[int])
+    """Of streamed calls."""
+    lanes_us: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict[str, list[int]](list))
+    """In all, of those that a model was asked for, by lane."""
     total_us: list[int] = field(default_factory=list[int])
     stages_us: dict[str, list[int]] = field(
         default_factory=lambda: {route.stage: [] for route in FLOW.values() if route.stage != "settle"}
@@ -69,8 +79,16 @@ class Figures:
         self.total_us.append(timings["total_us"])
         for stage, spent in timings.get("stages_us", {}).items():
             self.stages_us.setdefault(stage, []).append(spent)
-        for call in outcome.get("calls", ()):
+        calls: Sequence[Mapping[str, Any]] = outcome.get("calls", ())
+        for call in calls:
             self._add_call(call)
+        self.cancelled += outcome.get("reason") == "cancelled"
+        if any(call["status"] != "skipped" for call in calls):
+            self.lanes_us[outcome["head"].get("lane", "interactive")].append(timings["total_us"])
+        if outcome.get("source") == "model" and (
+            answer := next((c for c in reversed(calls) if c["status"] == "ok"), None)
+        ):
+            self.rungs[answer.get("rung") or "unknown"] += 1
 
     def _add_call(self, call: Mapping[str, Any]) -> None:
         model = self.models[f"{call['provider']}/{call['model']}"]
@@ -79,6 +97,10 @@ class Figures:
             model.skipped += 1
             return
         self.calls += 1
+        self.made.append(call)
+        self.estimated += bool(call.get("estimated"))
+        if (first := call.get("first_token_us")) is not None:
+            self.first_token_us.append(first)
         model.calls += 1
         self.retries += call["kind"] == "retry"
         self.fallbacks += call["kind"] == "fallback"

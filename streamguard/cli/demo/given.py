@@ -104,4 +104,5 @@ def _request(file: Path, number: int, line: str) -> Request:
 
 def _planned(kind: str, request: Request, end: End) -> Planned:
     identity = Identity(request.tenant_id, request.request_id)
-    return Planned(kind, request.tenant_id.encode(), encode(request), end, identity)
+    streamed = request.stream and end == "outcome"
+    return Planned(kind, request.tenant_id.encode(), encode(request), end, identity, streamed=streamed)

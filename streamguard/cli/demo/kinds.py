@@ -40,7 +40,8 @@ def _question(customers: Customers, _: int) -> list[Planned]:
     tenant = customers.tenant()
     questions = customers.material.questions
     popular = int(customers.rng.random() ** 2 * len(questions))
-    return [customers.send("question", ask_support(questions[popular].ask), tenant=tenant)]
+    fields = ask_support(questions[popular].ask) | customers.reads_along(0.05)
+    return [customers.send("question", fields, tenant=tenant)]
 
 
 def _paraphrase(customers: Customers, _: int) -> list[Planned]:
@@ -51,7 +52,7 @@ def _paraphrase(customers: Customers, _: int) -> list[Planned]:
 
 def _chat(customers: Customers, _: int) -> list[Planned]:
     tenant = customers.tenant()
-    fields = say(customers.ticket(tenant)) | {"feature": "chat", "max_output_tokens": 200}
+    fields = say(customers.ticket(tenant)) | {"feature": "chat", "max_output_tokens": 200} | customers.reads_along(0.6)
     if customers.rng.random() < 0.1:
         fields |= {"cache": "off"}
     return [customers.send("chat", fields, tenant=tenant)]
@@ -68,6 +69,7 @@ def _conversation(customers: Customers, at_most: int) -> list[Planned]:
     for number, turn in enumerate(story.turns[:at_most]):
         history.append({"role": "user", "content": turn.format_map(values)})
         fields: dict[str, Any] = {"messages": list(history), "conversation_id": name, "feature": "chat"}
+        fields |= customers.reads_along(0.4)
         bundle.append(customers.send("conversation", fields, tenant=tenant, user=user))
         if number < len(story.replies):
             history.append({"role": "assistant", "content": story.replies[number]})
@@ -77,7 +79,8 @@ def _conversation(customers: Customers, at_most: int) -> list[Planned]:
 def _personal(customers: Customers, _: int) -> list[Planned]:
     tenant = customers.tenant()
     text = customers.fill(customers.rng.choice(customers.material.personal), tenant)
-    return [customers.send("personal", customers.rng.choice((say, ask_support))(text), tenant=tenant)]
+    fields = customers.rng.choice((say, ask_support))(text) | customers.reads_along(0.4)
+    return [customers.send("personal", fields, tenant=tenant)]
 
 
 def _twins(customers: Customers, at_most: int) -> list[Planned]:
@@ -115,7 +118,23 @@ def _json(customers: Customers, _: int) -> list[Planned]:
     if customers.rng.random() < 0.2:
         form = {"type": "json_object"}
     fields = say("Sort this ticket, as JSON: " + customers.ticket(tenant))
-    return [customers.send("json", fields | {"response_format": form, "feature": "triage"}, tenant=tenant)]
+    fields |= {"response_format": form, "feature": "triage", "lane": customers.rng.choice(("interactive", "batch"))}
+    return [customers.send("json", fields, tenant=tenant)]
+
+
+def _backlog(customers: Customers, _: int) -> list[Planned]:
+    """Letters of last week, answered when there is time."""
+    tenant = customers.tenant()
+    fields = ask_support(customers.ticket(tenant)) | {"feature": "letters", "lane": "batch"}
+    return [customers.send("backlog", fields, tenant=tenant)]
+
+
+def _cancelled(customers: Customers, _: int) -> list[Planned]:
+    """Somebody asks, and goes away: at once, or while the answer is made."""
+    tenant = customers.tenant()
+    after = customers.rng.choice((0.0, customers.rng.uniform(0.05, 1.0)))
+    fields = say(customers.ticket(tenant)) | {"feature": "chat"} | customers.reads_along(0.5)
+    return [customers.send("cancelled", fields, tenant=tenant, cancel_after=after)]
 
 
 def _documents(customers: Customers, _: int) -> list[Planned]:
@@ -124,6 +143,19 @@ def _documents(customers: Customers, _: int) -> list[Planned]:
     context = [{"id": item.id, "title": item.title, "text": item.text} for item in (article, other)]
     fields = say(customers.fill(customers.rng.choice(article.asks), tenant)) | {"context": context, "feature": "help"}
     return [customers.send("documents", fields, tenant=tenant)]
+
+
+def _help(customers: Customers, _: int) -> list[Planned]:
+    """By a prompt that leaves it to the question which model answers it."""
+    tenant = customers.tenant()
+    article = customers.rng.choice(customers.material.articles)
+    question = customers.fill(customers.rng.choice(article.asks), tenant)
+    fields: dict[str, Any] = {
+        "prompt": {"name": "help", "variables": {"question": question}},
+        "context": [{"id": article.id, "title": article.title, "text": article.text}],
+        "feature": "help",
+    }
+    return [customers.send("help", fields | customers.reads_along(0.3), tenant=tenant)]
 
 
 def _injection(customers: Customers, _: int) -> list[Planned]:
@@ -234,6 +266,9 @@ KINDS: dict[str, Kind] = {
     "classify": Kind(_classify),
     "json": Kind(_json),
     "documents": Kind(_documents),
+    "help": Kind(_help),
+    "backlog": Kind(_backlog),
+    "cancelled": Kind(_cancelled),
     "injection": Kind(_injection),
     "secret": Kind(_secret),
     "misplaced": Kind(_misplaced),

@@ -9,6 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from streamguard.cli.demo.accounts import Sides
 from streamguard.cli.demo.figures import Figures, percentile
 from streamguard.cli.demo.report import Report
 from streamguard.money import format_usd
@@ -34,6 +35,7 @@ def print_report(report: Report, folder: Path, console: Console) -> None:
         console.print(table)
     console.print(_cache_line(figures), highlight=False, soft_wrap=True)
     console.print(_calls_line(figures), highlight=False, soft_wrap=True)
+    console.print(_streams_line(report), highlight=False, soft_wrap=True)
     _print_audit(report, console)
     _print_next(folder, console)
 
@@ -70,6 +72,10 @@ def _models(figures: Figures) -> Table:
 def _latency(report: Report) -> Table:
     table = _table("", "p50", "p95", "p99")
     rows = {"sent to response": [each * 1e6 for each in report.latencies]}
+    rows |= {
+        f"  asked of a model, {lane}": [float(each) for each in t]
+        for lane, t in sorted(report.figures.lanes_us.items())
+    }
     rows |= {f"  {stage}": [float(each) for each in times] for stage, times in report.figures.stages_us.items()}
     for name, times in rows.items():
         table.add_row(name, *(f"{percentile(times, share) / 1000:,.1f}" for share in (0.5, 0.95, 0.99)))
@@ -88,7 +94,20 @@ def _calls_line(figures: Figures) -> str:
     failures = ", ".join(f"{count} {error}" for error, count in figures.errors.most_common()) or "none"
     return (
         f"Calls: {figures.retries:,} retries, {figures.fallbacks:,} fallbacks, {figures.reasks:,} asked again for the "
-        f"form, {figures.trips:,} breaker trips; failures: {failures}"
+        f"form, {figures.trips:,} breaker trips, {figures.estimated:,} estimated; failures: {failures}; answers by rung: "
+        + ", ".join(f"{count:,} {rung.replace('_', ' ')}" for rung, count in figures.rungs.most_common())
+    )
+
+
+def _streams_line(report: Report) -> str:
+    audiences, first = report.audiences, report.figures.first_token_us
+    texts = audiences.first_texts
+    return (
+        f"Streams: {audiences.requests:,} asked for, {audiences.shown:,} shown in {audiences.chunks:,} chunks, "
+        f"{audiences.restarted:,} begun anew, {audiences.retracted:,} taken back; first token after "
+        f"{percentile(first, 0.5) / 1e3:,.0f} ms, p99 {percentile(first, 0.99) / 1e3:,.0f} ms of the call, first text after "
+        f"{percentile(texts, 0.5) * 1e3:,.0f} ms, p99 {percentile(texts, 0.99) * 1e3:,.0f} ms of the request. "
+        f"Cancelled: {report.figures.cancelled:,}"
     )
 
 
@@ -112,12 +131,24 @@ def _print_audit(report: Report, console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    accounts = report.accounts
+    console.print(
+        f"  of these {accounts.exact.calls:,} calls with their usage reported, {format_usd(accounts.exact.outcomes_nusd)} in "
+        f"both; {accounts.estimated.calls:,} estimated, {_off(accounts.estimated)}; {accounts.cut.calls:,} cut by us, "
+        f"{_off(accounts.cut)}",
+        highlight=False,
+        soft_wrap=True,
+    )
     for remark in report.remarks():
         console.print(f"  [yellow]note:[/yellow] {remark}", highlight=False, soft_wrap=True)
     problems = report.problems()
     for problem in problems:
         console.print(f"  [red]wrong:[/red] {problem}", highlight=False, soft_wrap=True)
     console.print("  [red]FAILED[/red]" if problems else "  [green]passed[/green]: all books agree")
+
+
+def _off(sides: Sides) -> str:
+    return f"{format_usd(sides.outcomes_nusd)} to the provider's {format_usd(sides.provider_nusd)} ({sides.off:+.1%})"
 
 
 def _print_next(folder: Path, console: Console) -> None:

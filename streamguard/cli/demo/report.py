@@ -1,16 +1,19 @@
 """The result of a run: figures, audit, and whether all books agree. Pure."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
+from streamguard.cli.demo.accounts import TOKENS_OFF, Accounts, Sides, compare
 from streamguard.cli.demo.faults import Books
 from streamguard.cli.demo.figures import Figures, percentile
 from streamguard.cli.demo.stored import Stored
 from streamguard.money import format_usd, to_decimal
+from streamguard.stream.audiences import Audiences
 from streamguard.stream.tally import Audit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Report:
     """`missing` names some of the lost; `sent` counts records; `latencies` are seconds from sending to the response.
 
@@ -28,10 +31,16 @@ class Report:
     seconds: float
     traffic_seconds: float
     in_flight: int
+    audiences: Audiences = field(default_factory=Audiences)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """The calls that outcomes name against the provider's books."""
+        return compare(self.figures.made, self.books.detail)
 
     def problems(self) -> list[str]:
         """What the audit does not accept; empty when all is well."""
-        audit, cost = self.audit, self.figures.cost_nusd
+        audit, cost, accounts = self.audit, self.figures.cost_nusd, self.accounts
         checks = [
             (audit.lost > 0, f"{audit.lost} requests were lost, among them {', '.join(self.missing)}"),
             (audit.twice > 0, f"{audit.twice} responses, outcomes or dead letters came twice"),
@@ -48,8 +57,23 @@ class Report:
                 f"outcomes cost {format_usd(cost)}, but {format_usd(self.stored.cost_nusd)} in the store",
             ),
             (
-                self.books.cost_nusd != cost,
-                f"outcomes cost {format_usd(cost)}, but the provider counted {format_usd(self.books.cost_nusd)}",
+                accounts.exact.outcomes_nusd != accounts.exact.provider_nusd or accounts.unnamed.calls > 0,
+                f"outcomes cost {_both(accounts.exact)} where usage was reported; {accounts.unnamed.calls} charged calls are in "
+                "no outcome",
+            ),
+            (
+                len(accounts.unlike) > 0,
+                f"{len(accounts.unlike)} calls cost more or less than they may (estimates may miss {TOKENS_OFF} tokens), among "
+                f"them {', '.join(accounts.unlike[:5])}",
+            ),
+            (
+                accounts.outcomes_nusd != cost,
+                f"outcomes cost {format_usd(cost)}, their calls {format_usd(accounts.outcomes_nusd)}",
+            ),
+            (
+                self.audiences.waiting > 0,
+                f"readers of {self.audiences.waiting} streams do not hold what the response says, among them "
+                f"{', '.join('/'.join(name) for name in self.audiences.unlike()[:5])}",
             ),
             (self.books.paid_twice > 0, f"{self.books.paid_twice} finished calls were paid twice"),
         ]
@@ -104,7 +128,21 @@ class Report:
                 "reasks": figures.reasks,
                 "breaker_trips": figures.trips,
                 "errors": dict(sorted(figures.errors.items())),
+                "rungs": dict(sorted(figures.rungs.items())),
+                "estimated": figures.estimated,
             },
+            "streams": {
+                "requests": self.audiences.requests,
+                "shown": self.audiences.shown,
+                "chunks": self.audiences.chunks,
+                "restarted": self.audiences.restarted,
+                "retracted": self.audiences.retracted,
+                "unlike_their_response": self.audiences.waiting,
+                "first_token_ms": _percentiles(figures.first_token_us),
+                "first_text_ms": _percentiles([each * 1e6 for each in self.audiences.first_texts]),
+            },
+            "cancelled": figures.cancelled,
+            "lanes_ms": {lane: _percentiles(times) for lane, times in sorted(figures.lanes_us.items())},
             "audit": {
                 "passed": not self.problems(),
                 "problems": self.problems(),
@@ -115,11 +153,22 @@ class Report:
                     "store": self.stored.cost_nusd,
                     "provider": self.books.cost_nusd,
                 },
+                "accounts": {
+                    sort: asdict(getattr(self.accounts, sort)) for sort in ("exact", "estimated", "cut", "unnamed")
+                },
                 "store": asdict(self.stored),
-                "provider_calls": {"made": self.books.calls, "finished": self.books.finished},
+                "provider_calls": {
+                    "made": self.books.calls,
+                    "finished": self.books.finished,
+                    "partial": self.books.partial,
+                },
                 "paid_twice": self.books.paid_twice,
             },
         }
+
+
+def _both(sides: Sides) -> str:
+    return f"{format_usd(sides.outcomes_nusd)}, but the provider counted {format_usd(sides.provider_nusd)}"
 
 
 def _usd(nusd: int) -> float:

@@ -147,6 +147,7 @@ class _Run:
             missing=[_name(item) for item in traffic.tally.missing()],
             figures=self._figures,
             books=await simulated.books(),
+            audiences=traffic.audiences,
             stored=stored,
             latencies=list(traffic.tally.latencies.values()),
             sent=traffic.sends,

@@ -29,6 +29,7 @@ def demo_settings(
     """
     default = [("openai", "gpt-4o"), ("openai", "gpt-4o-mini"), ("anthropic", "claude-3-5-haiku-latest")]
     economy = [("openai", "gpt-4o-mini"), ("anthropic", "claude-3-5-haiku-latest")]
+    tiers = {"economy": economy, "standard": [("openai", "gpt-4.1-mini"), *economy], "flagship": default}
     return {
         "kafka": {
             "brokers": at.broker,
@@ -41,7 +42,7 @@ def demo_settings(
             {"name": name, "base_url": f"http://{at.simulator}/{name}/v1", "api_key": "simulated"}
             for name in ("openai", "anthropic")
         ],
-        "routes": {"default": _candidates(default), "economy": _candidates(economy)},
+        "routes": {name: _candidates(models) for name, models in {"default": default, **tiers}.items()},
         "invoke": {"backoff": 0.2, "backoff_cap": 1.0},
         "invoke.breaker": {"open_seconds": 2.0},
         "worker": {"instance": "demo", "metrics_port": 0},  # any free port; each worker's log says which
