@@ -31,6 +31,8 @@ class Topic(BaseModel):
     retention_hours: int
     max_bytes: int | None = None
     """The largest batch of records that brokers take; None leaves that to the cluster, 1 MiB unless set."""
+    segment_hours: int | None = None
+    """After this a segment is closed, so that it can be compacted; None leaves that to the cluster, a week unless set."""
     written_by: tuple[str, ...]
     read_by: tuple[str, ...]
 
@@ -42,7 +44,11 @@ class Topic(BaseModel):
             "retention.ms": str(self.retention_hours * 3_600_000),
             "message.timestamp.type": "LogAppendTime",
         }
-        return configs if self.max_bytes is None else {**configs, "max.message.bytes": str(self.max_bytes)}
+        if self.max_bytes is not None:
+            configs["max.message.bytes"] = str(self.max_bytes)
+        if self.segment_hours is not None:
+            configs["segment.ms"] = str(self.segment_hours * 3_600_000)
+        return configs
 
 
 class Topics:

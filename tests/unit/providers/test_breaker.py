@@ -175,7 +175,8 @@ def test_what_it_does_is_told_with_versions_causes_and_ends() -> None:
     setting.clock.advance(10)
     setting.call(good=True)
     assert setting.last == ("half_open", 3, "claim", 15.0)  # a slow provider's probes must not outlive the claim
-    setting.reads_own().call(good=True)
+    setting.reads_own().clock.advance(10)
+    setting.call(good=True)
     assert setting.last == ("closed", 4, "probes_passed", None)
     assert len(setting.said) == 4
 
@@ -198,6 +199,8 @@ def test_who_claims_later_waits_for_the_first() -> None:
     setting.breaker.apply(change("half_open", 2, left=20))
     setting.reads_own()
     assert setting.breaker.permit() is None
+    setting.breaker.share(setting.said.append)
+    assert len(setting.said) == 2  # what was overtaken is told no more
     setting.clock.advance(14.9)
     assert setting.breaker.permit() is None
     setting.clock.advance(0.1)  # the claimer died
