@@ -2,9 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
+
+from streamguard.errors import ConfigError
 
 
 class Section(BaseModel):
@@ -22,25 +24,35 @@ class Keyed(Section):
     api_key_file: Path | None = None
     """The file that holds the key and nothing else; whitespace around it is cut off."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _read_key(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        given: dict[str, Any] = {name: value for name, value in values.items() if name.startswith("api_key") and value}
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [name for name in ("api_key", "api_key_env", "api_key_file") if self._given(name)]
         if len(given) > 1:
             raise ValueError(f"{' and '.join(sorted(given))} exclude each other; keep one")
-        if variable := given.get("api_key_env"):
-            key = os.environ.get(str(variable), "").strip()
+        return self
+
+    def _given(self, name: str) -> bool:
+        value = getattr(self, name)
+        return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
+
+    def key(self) -> SecretStr:
+        """The key, empty if there is none. Read when it is asked for: who calls nobody needs no key.
+
+        Raises `ConfigError` naming the variable or the key that names the file, never anything of what is in it.
+        """
+        if self.api_key_env:
+            key = os.environ.get(self.api_key_env, "").strip()
             if not key:
-                raise ValueError(f"api_key_env: the variable {variable} is not set, or empty")
-            return {**values, "api_key": key}
-        if named := given.get("api_key_file"):
+                raise ConfigError(f"api_key_env: the variable {self.api_key_env} is not set, or empty")
+            return SecretStr(key)
+        if self.api_key_file:
             try:
-                key = Path(named).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError, TypeError) as error:
-                raise ValueError(f"api_key_file: cannot be read ({type(error).__name__})") from None
+                key = self.api_key_file.read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(
+                    f"api_key_file: {self.api_key_file} cannot be read ({type(error).__name__})"
+                ) from None
             if not key:
-                raise ValueError("api_key_file: the file is empty")
-            return {**values, "api_key": key}
-        return values
+                raise ConfigError(f"api_key_file: {self.api_key_file} is empty")
+            return SecretStr(key)
+        return self.api_key

@@ -51,7 +51,7 @@ class AnthropicProvider:
             "providers",
             settings.name,
             url,
-            settings.api_key.get_secret_value(),
+            settings.key().get_secret_value(),
             key_header="x-api-key",
             extra={"anthropic-version": settings.version, **settings.headers},
         )

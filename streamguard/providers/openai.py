@@ -45,7 +45,7 @@ class OpenAIProvider:
             "providers",
             settings.name,
             url,
-            settings.api_key.get_secret_value(),
+            settings.key().get_secret_value(),
             key_header=settings.key_header,
             extra=settings.headers,
         )

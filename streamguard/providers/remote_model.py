@@ -75,7 +75,7 @@ class HttpRemoteModel:
         self._url = endpoint(
             "remote_checks", settings.name, settings.base_url, self._form.path, "https://models.example/v1"
         )
-        self._headers = call_headers("remote_checks", settings.name, self._url, settings.api_key.get_secret_value())
+        self._headers = call_headers("remote_checks", settings.name, self._url, settings.key().get_secret_value())
         self._transport = transport or AiohttpTransport(
             max_connections=settings.max_connections, connect_timeout=settings.connect_timeout
         )

@@ -56,6 +56,7 @@ def test_the_configuration_written_is_one_that_workers_accept(tmp_path: Path) ->
     loaded = config.parse(tomllib.loads(written), source="demo")
     assert loaded.kafka.brokers == "127.0.0.1:1"
     assert loaded.clickhouse.url == "http://127.0.0.1:2"
+    assert isinstance(loaded.providers[0], config.OpenAIProvider)
     assert loaded.providers[0].base_url == "http://127.0.0.1:3/openai/v1"
     assert {len(candidates) for candidates in loaded.routes.values()} == {2, 3}
     assert loaded.invoke.breaker.open_seconds == 2.0
