@@ -74,7 +74,7 @@ def settings(seed: int) -> SimulatorSettings:
         seed=seed,
         latency=Latency(40.0),
         faults=(FaultRule(rates={**BREAKS, **OTHERS}),),
-        hang_seconds=2.0,
+        hang_seconds=1.5,
         cache_automatically=True,
     )
 
@@ -142,10 +142,10 @@ def show(comparison: Comparison) -> None:
     print(f"unknown:     {comparison.unknown:6}  charged {comparison.unknown_charged_nusd / 1e9:.6f} $")
     print(f"charged and not in our books: {len(comparison.missing)}")
     print("\nestimates, error relative to what was charged")
-    print("provider   break            calls  exact  under   over     p50     p90     p99     max    mean   free")
+    print("provider   break                calls  exact  under   over     p50     p90     p99     max    mean   free")
     for line in comparison.errors:
         print(
-            f"{line.provider:10} {line.kind:15} {line.calls:6} {line.equal:6} {line.under:6} {line.over:6} "
+            f"{line.provider:10} {line.kind:19} {line.calls:6} {line.equal:6} {line.under:6} {line.over:6} "
             f"{line.p50:7.2%} {line.p90:7.2%} {line.p99:7.2%} {line.most:7.2%} {line.mean:+7.2%} {line.free:6}"
         )
 

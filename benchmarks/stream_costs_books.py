@@ -9,6 +9,8 @@ from streamguard.events.usage import Call
 from streamguard.providers.attempts import CANCELLED
 
 _MIDWAY = frozenset({"cut_stream", "reset", "stream_error", "garbage", "hang_mid", "oversized", "client_left"})
+_CACHED = "+cached"
+"""Part of the prompt was in the provider's cache, at a lower price, and nobody told us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +23,14 @@ class Booked:
     cost_nusd: int | None
     estimated: bool
     tokens: tuple[int, int] | None
+    cache_read: int = 0
 
     @classmethod
     def of(cls, call: Call) -> Self:
         """What is compared of `call`."""
         tokens = (call.usage.input_tokens, call.usage.output_tokens) if call.usage else None
-        return cls(call.call_id, call.provider, call.error, call.cost_nusd, call.estimated, tokens)
+        read = call.usage.cache_read_tokens if call.usage else 0
+        return cls(call.call_id, call.provider, call.error, call.cost_nusd, call.estimated, tokens, read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +41,18 @@ class Entry:
     fault: str | None
     cost_nusd: int
     tokens: tuple[int, int]
+    cache_read: int = 0
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
         """An entry of `/_sim/calls?detail=1`."""
         tokens = given["input_tokens"], given["output_tokens"]
-        return cls(given["request_id"], given["fault"], given["cost_nusd"], tokens)
+        return cls(given["request_id"], given["fault"], given["cost_nusd"], tokens, given["cache_read_tokens"])
 
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Of the estimates at one provider and after one kind of break.
+    """Of the estimates at one provider and after one kind of break (`+cached`: and without word of what its cache saved).
 
     `p50` to `most` are of the relative error's size, `mean` of the error with its sign (above 0: booked too much); both are
     relative to what was charged. `free` are those that the provider charged nothing for and we booked something.
@@ -108,6 +113,8 @@ def compare(booked: Sequence[Booked], entries: Iterable[Entry]) -> Comparison:
             unknown += 1
             unknown_charged += entry.cost_nusd
         elif call.estimated:
+            if entry.cache_read and not call.cache_read:
+                kind += _CACHED
             groups[call.provider, kind].append((call.cost_nusd, entry.cost_nusd))
         else:
             exact += 1
