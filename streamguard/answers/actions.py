@@ -1,10 +1,11 @@
 """Which actions an answer wants taken, and whether it may."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from pydantic import JsonValue
 
 from streamguard.events.reason import Reason
+from streamguard.events.request import ToolCall
 
 _SINGLE = ("action", "tool", "tool_name", "function_call", "function")
 _SEVERAL = ("actions", "tools", "tool_calls")
@@ -29,6 +30,14 @@ def action_problem(value: JsonValue, allowed: Collection[str] | None) -> Reason 
         return None
     permitted = frozenset(allowed)
     return None if permitted.issuperset(actions_in(value)) else Reason.ACTION_NOT_ALLOWED
+
+
+def call_problem(tool_calls: Sequence[ToolCall], allowed: Collection[str] | None) -> Reason | None:
+    """As `action_problem`, where the actions are the tools that an answer calls. What their arguments may hold is a matter of
+    their schemas."""
+    if allowed is None or {call.function.name for call in tool_calls} <= frozenset(allowed):
+        return None
+    return Reason.ACTION_NOT_ALLOWED
 
 
 def _search(value: JsonValue) -> Iterator[str]:

@@ -6,11 +6,12 @@ JSON has none in its strings as it stands, so nothing is lost on the way.
 """
 
 import re
+from collections.abc import Callable
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
-_STRING_OR_MASK = re.compile(rf"{_STRING.pattern}|\[(?!true\]|false\]|null\])[A-Za-z]+\]", re.DOTALL)
+_STRING_OR_MASK = re.compile(rf"{_STRING.pattern}|\[(?!true\]|false\]|null\])[A-Za-z]+(?:_[A-Za-z0-9]+)*\]", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u00([01][0-9a-fA-F])|(.))", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _CHARACTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -30,8 +31,25 @@ def unescaped(json: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """The JSON of which `text` is the unescaped form. What a check wrote for a number (`[removed]`) becomes a string."""
+    """The JSON of which `text` is the unescaped form. What a check wrote for a number (`[removed]`, `[CARD_1]`) becomes a
+    string."""
     return _STRING_OR_MASK.sub(_written, text)
+
+
+def with_strings(json: str, change: Callable[[str], str]) -> str:
+    """JSON with `change` made to each of its strings, names included, and nothing else touched: numbers keep all their digits.
+
+    Strings are written with no more escapes than they need. What is no string of JSON stays as it is.
+    """
+
+    def changed(match: re.Match[str]) -> str:
+        try:
+            text: str = from_json(match.group())
+        except ValueError:
+            return match.group()
+        return to_json(change(text)).decode()
+
+    return _STRING.sub(changed, json)
 
 
 def _character(match: re.Match[str]) -> str:

@@ -5,15 +5,20 @@ order, each as `name=LENGTH:VALUE` and a newline, LENGTH in bytes of the UTF-8 v
 `tenant_id`, `request_id`, `run`, `status`, `reason`, `content_hash`, `policy_version`, `prompt_name`, `prompt_version`,
 `provider`, `model`, `key_id`. Lengths make it impossible for two different statements to have one byte string.
 
-The content hash is keyed too, so that nobody without the key can find out a short answer by guessing. Both keys are
+The content hash (HMAC-SHA256 too) is over `none`, or `text:` and the output; where the answer calls tools over `calls:`, the
+number of the calls and `:`, the output's field as above, and then of each call the fields `id`, `name` and `arguments`.
+
+The content hash is keyed, so that nobody without the key can find out a short answer by guessing. Both keys are
 derived from the configured one, `HMAC(key, label)`, so that a hash never serves as a signature.
 """
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 
 from streamguard.events.outcome import Provenance, Status
 from streamguard.events.reason import Reason
+from streamguard.events.request import ToolCall
 from streamguard.events.stages import PromptUsed
 
 _HEADER = b"streamguard/provenance/1\n"
@@ -30,10 +35,16 @@ class Signer:
         self._content_key = hmac.digest(key, b"streamguard/content", hashlib.sha256)
         self._signature_key = hmac.digest(key, b"streamguard/provenance", hashlib.sha256)
 
-    def content_hash(self, output: str | None) -> str:
-        """The keyed hash of a text (hex). No text and the empty text differ."""
+    def content_hash(self, output: str | None, tool_calls: Sequence[ToolCall] = ()) -> str:
+        """The keyed hash of an answer (hex). No text and the empty text differ."""
         # a lone surrogate has no UTF-8; it must not make signing fail
-        content = b"none" if output is None else b"text:" + output.encode("utf-8", "surrogatepass")
+        if tool_calls:
+            content = b"calls:%d:" % len(tool_calls) + _field("output", output)
+            for call in tool_calls:
+                content += _field("id", call.id) + _field("name", call.function.name)
+                content += _field("arguments", call.function.arguments)
+        else:
+            content = b"none" if output is None else b"text:" + output.encode("utf-8", "surrogatepass")
         return hmac.digest(self._content_key, content, hashlib.sha256).hex()
 
     def sign(
@@ -49,14 +60,15 @@ class Signer:
         prompt: PromptUsed | None = None,
         provider: str | None = None,
         model: str | None = None,
+        tool_calls: Sequence[ToolCall] = (),
     ) -> Provenance:
-        """The provenance of an ended request. `output` is the text as the service receives it."""
+        """The provenance of an ended request. `output` and `tool_calls` are as the service receives them."""
         unsigned = Provenance(
             policy_version=policy_version,
             prompt=prompt,
             provider=provider,
             model=model,
-            content_hash=self.content_hash(output),
+            content_hash=self.content_hash(output, tool_calls),
             key_id=self._key_id,
             signature="",
         )
@@ -73,12 +85,13 @@ class Signer:
         status: Status,
         reason: Reason | None,
         output: str | None,
+        tool_calls: Sequence[ToolCall] = (),
     ) -> bool:
         """Whether `provenance` was signed with this key for exactly this response."""
         expected = self._signature(provenance, tenant_id, request_id, run, status, reason)
         return (
             provenance.key_id == self._key_id
-            and _equal(provenance.content_hash, self.content_hash(output))
+            and _equal(provenance.content_hash, self.content_hash(output, tool_calls))
             and _equal(provenance.signature, expected)
         )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import orjson
 
 from streamguard.events.codec import decode
-from streamguard.events.request import Document, Message, ResponseFormat
+from streamguard.events.request import Document, Message, NamedTool, ResponseFormat, Tool, ToolChoice
 from streamguard.events.stages import CacheEntry
 
 
@@ -30,18 +30,20 @@ def fingerprint(
     response_format: ResponseFormat | None,
     actions: Sequence[str] | None,
     policy_version: str,
+    tools: Sequence[Tool] = (),
+    tool_choice: ToolChoice | None = None,
 ) -> str:
     """Hex of a keyed hash (HMAC-SHA256) over the question after redaction and all that shapes its answer.
 
     `route` lists the candidates as `(provider, model)`: another list of models is another question. Keyed, so that the
     fingerprint in telemetry does not let anyone test a guess at what was asked.
     """
-    parts = [
+    parts: list[object] = [
         1,  # the layout of this list; another layout must never meet an old entry
         tenant_id,
         prompt_name,
         prompt_version,
-        [(message.role, message.content) for message in messages],
+        [_said(message) for message in messages],
         [(document.id, document.title, document.text) for document in documents],
         [list(candidate) for candidate in route],
         temperature,
@@ -50,7 +52,18 @@ def fingerprint(
         list(actions) if actions is not None else None,
         policy_version,
     ]
+    if tools:  # a question without tools keeps the fingerprint that it had before there were any
+        choice = tool_choice.model_dump(mode="json") if isinstance(tool_choice, NamedTool) else tool_choice
+        parts.append([[tool.model_dump(mode="json") for tool in tools], choice])
     return hmac.new(key, orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), hashlib.sha256).hexdigest()
+
+
+def _said(message: Message) -> list[object]:
+    said: list[object] = [message.role, message.content]
+    if message.tool_calls or message.tool_call_id is not None:
+        calls = [(call.id, call.function.name, call.function.arguments) for call in message.tool_calls or ()]
+        said += [calls, message.tool_call_id]
+    return said
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,22 +97,27 @@ class OutputChain:
         self,
         output: str,
         *,
+        others: Sequence[str] = (),
         placeholders: Sequence[Placeholder] = (),
         system_text: str = "",
         asked: str = "",
+        known: str = "",
         canary: str | None = None,
         finish_reason: str | None = None,
     ) -> ChainResult:
         """Check an answer that still has its placeholders. Never raises.
 
+        `others` are more texts of it: the arguments of the tools that it calls. `known` holds what else the service has said,
+        such as the tools it offers: data in it is nobody's secret.
         `placeholders` are the asker's; `system_text` holds the instructions as sent, `canary` the word that stands in them;
         `asked` holds the other messages as sent, `finish_reason` is the provider's word for why the answer ended. A blocked
         answer's text is empty when a check failed; otherwise it is there, for people who review it.
         """
-        subject = Subject(output, "assistant", "output")
-        story = _Story(*self._stamp, "output", (subject,))
-        checks = self.checks(placeholders, system_text, asked, canary, finish_reason)
-        return story.end((story.through(checks, subject, 0).text,), tuple(placeholders))
+        subjects = [Subject(text, "assistant", "output") for text in (output, *others)]
+        story = _Story(*self._stamp, "output", subjects)
+        checks = self.checks(placeholders, system_text, asked, canary, finish_reason, known=known)
+        texts = tuple(story.through(checks, subject, place).text for place, subject in enumerate(subjects))
+        return story.end(texts, tuple(placeholders))
 
     def stream(
         self,
@@ -143,6 +148,8 @@ class OutputChain:
         asked: str = "",
         canary: str | None = None,
         finish_reason: str | None = None,
+        *,
+        known: str = "",
     ) -> tuple[Check, ...]:
         """What one answer passes, in order; the arguments are those of `run`."""
         return (
@@ -152,7 +159,9 @@ class OutputChain:
             Secrets(self._rules.secrets, asked=asked),
             *self._last,
             PersonalEcho(
-                self._rules.personal_echo, placeholders, f"{system_text}\n{asked}\n{self._rules.business.own_words}"
+                self._rules.personal_echo,
+                placeholders,
+                f"{system_text}\n{asked}\n{known}\n{self._rules.business.own_words}",
             ),
         )
 

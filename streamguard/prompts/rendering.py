@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from streamguard.events.request import Document, Message
 from streamguard.prompts.errors import UnknownPrompt
-from streamguard.prompts.fencing import canary, fence_mark, fenced, neutralise
+from streamguard.prompts.fencing import canary, fence_mark, fenced
 from streamguard.prompts.registry import PromptBook
+from streamguard.prompts.talk import spoken
 from streamguard.prompts.template import Template
 
 SERVICE_HEADING = "Further instructions of this service:"
@@ -39,8 +40,9 @@ def render(
     """Render `template` with either `messages` or `variables`, and the documents of `context`.
 
     Texts must be checked and redacted already. Everything foreign is fenced: users' messages, variables, documents, and what
-    tools answered (sent as a user's message, since a fence is all that it is to the model). The service's own system messages
-    follow ours; what the model said earlier is its own turn, and ends none. Documents stand before the last message.
+    tools answered. The service's own system messages follow ours; what the model said earlier is its own turn, and ends none
+    (`streamguard.prompts.talk`). Documents stand before the last message; where that is what a tool answered, before the question
+    behind it.
 
     Raises `UnknownPrompt` when messages or variables do not fit the template.
     """
@@ -67,7 +69,7 @@ def render(
         service = [message.content for message in messages if message.role == "system"]
         if service:
             instructions.append("\n\n".join((SERVICE_HEADING, *service)))
-        talk = [_spoken(message, mark) for message in messages if message.role != "system"]
+        talk = spoken([message for message in messages if message.role != "system"], mark)
     if documents:
         talk = _with_documents(talk, documents)
     system = Message(role="system", content="\n\n".join(instructions))
@@ -86,14 +88,11 @@ def _titled(document: Document) -> str:
     return document.text if document.title is None else f"{document.title}\n\n{document.text}"
 
 
-def _spoken(message: Message, mark: str) -> Message:
-    if message.role == "assistant":
-        return Message(role="assistant", content=neutralise(message.content))
-    return Message(role="user", content=fenced(message.content, mark, message.role))
-
-
 def _with_documents(talk: Sequence[Message], documents: Sequence[str]) -> list[Message]:
-    if not talk or talk[-1].role != "user":
+    place = len(talk) - 1
+    while place >= 0 and talk[-1].role == "tool" and talk[place].role != "user":
+        place -= 1
+    if place < 0 or talk[place].role != "user":
         return [*talk, Message(role="user", content="\n\n".join(documents))]
-    *before, last = talk
-    return [*before, Message(role="user", content="\n\n".join((*documents, last.content)))]
+    question = Message(role="user", content="\n\n".join((*documents, talk[place].content)))
+    return [*talk[:place], question, *talk[place + 1 :]]

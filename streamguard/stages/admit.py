@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from streamguard.answers.structure import check_schema
+from streamguard.answers.tools import check_tools
 from streamguard.clock import Clock
 from streamguard.config import Limits
 from streamguard.errors import InputAtFault
@@ -137,7 +138,8 @@ class Admit:
             or _characters(request) > limits.max_characters
         ):
             return Reason.INPUT_TOO_LONG
-        return Reason.INVALID_REQUEST if check_schema(request.response_format) else None
+        unusable = check_schema(request.response_format) or check_tools(request.tools)
+        return Reason.INVALID_REQUEST if unusable else None
 
     def _reservation(self, request: Request) -> Reservation:
         limits = self._limits
@@ -191,6 +193,7 @@ def _bare(request: Request) -> Request:
 
 def _characters(request: Request) -> int:
     texts = [message.content for message in request.messages or ()]
+    texts += [call.function.arguments for message in request.messages or () for call in message.tool_calls or ()]
     texts += [document.text for document in request.context]
     texts += request.prompt.variables.values() if request.prompt else ()
     return sum(map(len, texts))

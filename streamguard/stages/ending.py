@@ -1,6 +1,6 @@
 """How a request ends: one outcome, which decides, and the response that follows from it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import JsonValue
@@ -8,13 +8,14 @@ from pydantic_core import to_json
 
 from streamguard import metrics
 from streamguard.answers.provenance import Signer
+from streamguard.answers.tools import restored
 from streamguard.checks.personal_data.placeholders import put_back
 from streamguard.clock import Clock
 from streamguard.events.base import unknown
 from streamguard.events.chunk import Chunk
 from streamguard.events.outcome import Outcome, Response, Status, Timings
 from streamguard.events.reason import Reason
-from streamguard.events.request import Message, RequestHead
+from streamguard.events.request import Message, RequestHead, ToolCall
 from streamguard.events.stages import Admitted, CacheUse, Carried, Completion, Guarded, Invocation, Placeholder
 from streamguard.events.trail import TrailEntry, Verdict
 from streamguard.events.usage import Usage
@@ -73,14 +74,16 @@ class Ending:
         output: str | None,
         parsed: JsonValue,
         verdicts: tuple[Verdict, ...],
+        tool_calls: tuple[ToolCall, ...] = (),
     ) -> Step:
-        """End a request that came as far as verify. `output` and `parsed` still hold placeholders."""
+        """End a request that came as far as verify. `output`, `parsed` and `tool_calls` still hold placeholders."""
         completion = event.record
         return self._end(
             event.key,
             record=completion,
             output=output,
             parsed=parsed,
+            tool_calls=tool_calls,
             status=status,
             reason=reason,
             **_carried(completion, entry, verdicts),
@@ -118,6 +121,7 @@ class Ending:
         reason: Reason | None,
         output: str | None = None,
         parsed: JsonValue = None,
+        tool_calls: tuple[ToolCall, ...] = (),
         record: Carried | None = None,
         newer: Mapping[str, Any],
         **fields: Any,
@@ -134,6 +138,7 @@ class Ending:
             prompt=fields.get("prompt"),
             provider=fields.get("provider"),
             model=fields.get("model"),
+            tool_calls=calls_for_service(tool_calls, record),
         )
         outcome = Outcome(
             **newer,
@@ -145,6 +150,7 @@ class Ending:
             reason=reason,
             output=output,
             parsed=parsed,
+            tool_calls=tool_calls,
             trail=trail,
             timings=Timings(
                 total_us=ended_at - received_at,
@@ -176,6 +182,7 @@ def conclude(key: str, outcome: Outcome, record: Carried | None = None) -> Step:
         degraded=outcome.degraded,
         output=output,
         parsed=parsed,
+        tool_calls=calls_for_service(outcome.tool_calls, record),
         model=outcome.model,
         provider=outcome.provider,
         usage=outcome.usage,
@@ -202,6 +209,24 @@ def for_service(output: str | None, parsed: JsonValue, placeholders: Placeholder
         return put_back(output, placeholders), None
     restored = _put_back_json(parsed, placeholders)
     return to_json(restored).decode(), restored
+
+
+def calls_for_service(tool_calls: tuple[ToolCall, ...], record: Carried | None) -> tuple[ToolCall, ...]:
+    """The calls with the asker's own data in their arguments: what the service is to call."""
+    put = restoring(_placeholders(record))
+    if not tool_calls or put is None or not isinstance(record, Guarded):
+        return tool_calls
+    tools = {tool.function.name: tool for tool in record.ask.tools}
+    given: list[ToolCall] = []
+    for call in tool_calls:
+        own = restored(call.function.arguments, tools.get(call.function.name), put)
+        given.append(call.model_copy(update={"function": call.function.model_copy(update={"arguments": own})}))
+    return tuple(given)
+
+
+def restoring(placeholders: Placeholders) -> Callable[[str], str] | None:
+    """What puts the asker's own data back into a text; None where there is none."""
+    return (lambda text: put_back(text, placeholders)) if placeholders else None
 
 
 def _put_back_json(value: JsonValue, placeholders: Placeholders) -> JsonValue:

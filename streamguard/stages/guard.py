@@ -5,20 +5,21 @@ from a prompt template, with everything that users and documents say behind fenc
 """
 
 import hmac
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from streamguard.answers.arguments import argument_texts, as_one_string, rewritten
 from streamguard.cache.exact import fingerprint
 from streamguard.checks.chain import CHECK_ERROR, Chains, InputChain
 from streamguard.checks.contract import ChainResult, Subject
-from streamguard.checks.text.tokens import count_message_tokens
+from streamguard.checks.text.tokens import count_message_tokens, count_tool_tokens
 from streamguard.clock import Clock
 from streamguard.config import Candidate
 from streamguard.errors import StreamguardError
 from streamguard.events.base import Record, unknown
 from streamguard.events.outcome import Outcome, Status
 from streamguard.events.reason import Reason
-from streamguard.events.request import CacheMode, Document, Message, Request
+from streamguard.events.request import CacheMode, Document, Message, NamedTool, Request, ToolCall
 from streamguard.events.stages import Admitted, Ask, Guarded, Reservation
 from streamguard.events.trail import TrailEntry
 from streamguard.prompts.errors import UnknownPrompt
@@ -147,7 +148,8 @@ class Guard:
             return self._refuse(event, watch, Reason.UNKNOWN_PROMPT, checked, texts)
         reservation = event.record.decision.reservation
         assert reservation is not None
-        trimmed = trim(rendered.messages, reservation.input_tokens, count_message_tokens)
+        room = reservation.input_tokens - count_tool_tokens(request.tools)
+        trimmed = trim(rendered.messages, room, count_message_tokens)
         if not trimmed.fits:
             return self._refuse(event, watch, Reason.INPUT_TOO_LONG, checked, texts)
         entry = watch.entry("pass", tokens=trimmed.tokens, trimmed=trimmed.dropped)
@@ -180,14 +182,17 @@ class Guard:
         request, template = admitted.request, rendered.template
         form = request.response_format or template.response_format
         asks_for_json = request.response_format is not None and request.response_format.type != "text"
+        wants_call = request.tool_choice == "required" or isinstance(request.tool_choice, NamedTool)
         ask = Ask(
             messages=trimmed.messages,
             route=template.route,
             temperature=template.temperature,
             max_output_tokens=min(reservation.output_tokens, request.max_output_tokens or template.max_output_tokens),
             response_format=form,
+            tools=request.tools,
+            tool_choice=request.tool_choice,
             canary=rendered.canary,
-            static_text=None if asks_for_json else template.static_text,
+            static_text=None if asks_for_json or wants_call else template.static_text,
         )
         head = admitted.head()
         return Guarded(
@@ -214,6 +219,8 @@ class Guard:
                 response_format=form,
                 actions=request.actions,
                 policy_version=self._chains.stamp,
+                tools=request.tools,
+                tool_choice=request.tool_choice,
             ),
             reservation=reservation,
             policy_version=self._chains.stamp,
@@ -230,7 +237,7 @@ class Guard:
     ) -> Step:
         entry = watch.entry(reason, check=checked.code or None)
         known = self._variables_of(event.record.request)
-        kept = tuple(message for message in texts.named(known) if message.content)
+        kept = tuple(message for message in texts.named(known) if message.content or message.tool_calls)
         return self._ending.early(
             event.key, event.record, entry, status, reason, verdicts=checked.verdicts, messages=kept
         )
@@ -256,7 +263,11 @@ def _less_shared(wanted: CacheMode, allowed: CacheMode | None) -> CacheMode:
 
 def subjects_of(request: Request) -> list[Subject]:
     """Every text of the request, in a fixed order that `_sorted` undoes."""
-    subjects = [Subject(message.content, message.role) for message in request.messages or ()]
+    subjects: list[Subject] = []
+    for message in request.messages or ():
+        subjects.append(Subject(message.content, message.role))
+        for call in message.tool_calls or ():
+            subjects += [Subject(text, message.role) for text in argument_texts(call.function.arguments)]
     if request.prompt:
         subjects += [Subject(value, "variable") for _, value in sorted(request.prompt.variables.items())]
     for document in request.context:
@@ -266,10 +277,22 @@ def subjects_of(request: Request) -> list[Subject]:
 
 def _sorted(request: Request, checked: ChainResult) -> _Texts:
     texts = iter(checked.texts)
-    messages = tuple(Message(role=message.role, content=next(texts)) for message in request.messages or ())
+    messages = tuple(_checked(message, texts) for message in request.messages or ())
     names = sorted(request.prompt.variables) if request.prompt else []
     variables = {name: next(texts) for name in names}
     documents = tuple(
         Document(id=document.id, title=next(texts) or None, text=next(texts)) for document in request.context
     )
     return _Texts(messages, variables, documents)
+
+
+def _checked(message: Message, texts: Iterator[str]) -> Message:
+    content = next(texts)
+    calls: list[ToolCall] = []
+    for call in message.tool_calls or ():
+        arguments = call.function.arguments
+        parts = [next(texts) for _ in argument_texts(arguments)]
+        left = rewritten(arguments, parts)
+        left = as_one_string(parts) if left is None else left
+        calls.append(call.model_copy(update={"function": call.function.model_copy(update={"arguments": left})}))
+    return message.model_copy(update={"content": content, "tool_calls": tuple(calls) or None})

@@ -2,11 +2,14 @@
 
 from typing import Literal
 
+from pydantic_core import to_json
+
 from streamguard import metrics
 from streamguard.clock import Clock
 from streamguard.events.base import Record
 from streamguard.events.booked import Payload, Settlement, Telemetry
 from streamguard.events.outcome import Outcome
+from streamguard.events.request import ToolCall
 from streamguard.events.stages import CacheEntry
 from streamguard.money import NANO
 from streamguard.stages.contract import Event, Out, Step
@@ -131,18 +134,27 @@ def _payload(outcome: Outcome) -> Payload:
         run=outcome.run,
         user_id=outcome.head.user_id,
         ended_at=outcome.ended_at,
-        prompt_text="\n\n".join(f"{message.role}: {message.content}" for message in outcome.messages),
-        output_text=outcome.output,
+        prompt_text="\n\n".join(
+            f"{message.role}: {_with_calls(message.content, message.tool_calls or ())}" for message in outcome.messages
+        ),
+        output_text=_with_calls(outcome.output, outcome.tool_calls) if outcome.tool_calls else outcome.output,
     )
 
 
+def _with_calls(text: str | None, calls: tuple[ToolCall, ...]) -> str:
+    """A text with the tools that it calls, as JSON, below it."""
+    return "\n".join((*((text,) if text else ()), *(to_json(call).decode() for call in calls)))
+
+
 def _cacheable(outcome: Outcome) -> bool:
-    """A model's own, whole and clean answer to someone who did not ask to be left out."""
+    """A model's own, whole and clean answer to someone who did not ask to be left out. One that calls tools is a step on the way
+    to an answer, and the ids of its calls belong to one conversation."""
     return (
         outcome.status == "answered"
         and outcome.source == "model"
         and outcome.degraded is None
         and outcome.output is not None
+        and not outcome.tool_calls
         and outcome.head.cache != "off"
         and outcome.head.consent.retention
         and all(verdict.action == "pass" for verdict in outcome.verdicts if verdict.direction == "output")

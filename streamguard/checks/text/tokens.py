@@ -5,8 +5,9 @@ from functools import cache
 from typing import Protocol, cast
 
 import bpe_openai
+from pydantic_core import to_json
 
-from streamguard.events.request import Message
+from streamguard.events.request import Message, Tool
 
 _PIECE = 50_000
 """Characters counted at once: the library refuses texts of more than 200,000 tokens, which four bytes a token cannot reach."""
@@ -38,6 +39,11 @@ def count_message_tokens(messages: Sequence[Message]) -> int:
     """Tokens of a whole prompt, with what the chat format adds; never less than what a provider counts for it. Tools and the
     schema of an answer are not in it: they are no messages."""
     return sum(count_tokens(_said(message)) + _PER_MESSAGE for message in messages) + _PER_ANSWER
+
+
+def count_tool_tokens(tools: Sequence[Tool]) -> int:
+    """Tokens of the tools that go with a prompt, by their JSON: vendors write them in forms of their own, which are shorter."""
+    return sum(count_tokens(to_json(tool.function, exclude_none=True).decode()) for tool in tools)
 
 
 def _said(message: Message) -> str:
