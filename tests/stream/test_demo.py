@@ -81,13 +81,21 @@ def test_everything_sent_ends_and_all_books_agree(tmp_path: Path) -> None:
     assert sum(report["outcomes"].values()) == report["responses"] == report["store_rows"]
     assert set(report["latency_ms"]) == {"p50", "p95", "p99"}
     assert report["cost_usd"] > 0
-    assert len(set(audit["cost_nusd"].values())) == 1
+    accounts, cost = audit["accounts"], audit["cost_nusd"]
+    assert cost["outcomes"] == cost["store"] == sum(one["outcomes_nusd"] for one in accounts.values())
+    assert cost["provider"] == sum(one["provider_nusd"] for one in accounts.values())
+    assert accounts["exact"]["outcomes_nusd"] == accounts["exact"]["provider_nusd"] > 0.9 * cost["provider"]
     assert round(report["cost_usd"] * 1e9) == audit["cost_nusd"]["store"]
     assert report["cache"]["exact"] > 0
     assert report["saved_usd"] > 0
     assert report["calls"]["fallbacks"] > 0
     for reason in ("prompt_injection", "secret_in_input", "no_consent", "expired", "input_too_long"):
         assert report["reasons"][reason] > 0
+    streams = report["streams"]
+    assert streams["requests"] > streams["shown"] > 20
+    assert streams["chunks"] > 2 * streams["shown"]
+    assert (streams["unlike_their_response"], report["cancelled"] > 0) == (0, True)
+    assert set(report["lanes_ms"]) == {"interactive", "batch"}
     assert audit["remarks"] == []
     assert _left_running(tmp_path) == []
     with _store(tmp_path / "streamguard-demo" / "store") as client:

@@ -12,6 +12,8 @@ from aiokafka.partitioner import murmur2
 
 from streamguard.cli.demo.requests import support_requests
 from streamguard.dev.broker import EmbeddedBroker
+from streamguard.events.chunk import Chunk
+from streamguard.events.codec import encode
 from streamguard.stream.planned import Planned
 from streamguard.stream.topics import Topics
 from streamguard.stream.traffic import Traffic
@@ -23,8 +25,10 @@ Line = Callable[[dict[str, Any]], dict[str, int]]
 
 @pytest.fixture(scope="module")
 def broker() -> Any:
-    names = ("requests", "responses", "outcomes", "dead-letters", "telemetry")
-    topics = {f"{prefix}{name}": PARTITIONS for prefix in ("good.", "bad.", "rate.", "held.") for name in names}
+    names = ("requests", "responses", "outcomes", "dead-letters", "telemetry", "response-chunks", "cancellations")
+    topics = {
+        f"{prefix}{name}": PARTITIONS for prefix in ("good.", "bad.", "read.", "rate.", "held.") for name in names
+    }
     with EmbeddedBroker(topics=topics) as broker:
         yield broker.address
 
@@ -68,9 +72,11 @@ class ToyLine:
         if request["request_id"] in self._seen:
             return []
         self._seen.add(request["request_id"])
-        copies = {"responses": 1, "outcomes": 1} | self._does(request)
+        copies = {"responses": 1, "outcomes": 1, "response-chunks": bool(request.get("stream"))} | self._does(request)
+        chunk = Chunk(**identity, stream=1, seq=0, text="Good day.", mark="final")
         values = {
-            "responses": orjson.dumps(identity | {"status": "answered"}),
+            "responses": orjson.dumps(identity | {"status": "answered", "output": "Good day."}),
+            "response-chunks": encode(chunk),
             "outcomes": orjson.dumps({"head": identity, "status": "answered"}),
             "telemetry": b"{}",
         }
@@ -127,6 +133,34 @@ async def test_it_names_what_the_line_lost_and_what_it_did_twice(broker: str) ->
     assert not whole
     assert (audit.lost, audit.twice) == (2, 1)
     assert {item.identity.request_id for item in traffic.tally.missing() if item.identity} == {first, second}
+
+
+async def test_it_names_whose_readers_hold_something_else_and_tells_of_whom_nobody_waits_for(broker: str) -> None:
+    planned = [item for item in support_requests(200, seed=4) if item.end == "outcome"]
+    streamed = [item.identity for item in planned if item.streamed and item.identity is not None]
+    silent = streamed[0].request_id
+    traffic, _, whole = await _drive(
+        broker, "read.", planned, lambda one: {"response-chunks": 0} if one["request_id"] == silent else {}, stall=2
+    )
+    assert not whole
+    assert traffic.audiences.unlike() == [streamed[0][:2]]
+    assert traffic.audiences.shown == len(streamed) - 1
+    told = [
+        f"{item.identity.tenant_id}/{item.identity.request_id}"
+        for item in planned
+        if item.cancel_after is not None and item.identity
+    ]
+    async with asyncio.timeout(10):
+        assert sorted(await _keys(broker, "read.cancellations", len(told))) == sorted(told)
+
+
+async def _keys(broker: str, topic: str, count: int) -> list[str]:
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=broker, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        return [((await consumer.getone()).key or b"").decode() for _ in range(count)]
+    finally:
+        await consumer.stop()
 
 
 async def test_a_rate_is_kept(broker: str) -> None:

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 TOKENS_OFF = 20
-"""By how many tokens, in and out together, an estimate may miss what the provider charged for a call that it broke off itself."""
+"""By how many tokens of the answer an estimate may miss what the provider charged for a call that it broke off itself."""
+TOKENS_OF_A_FORM = 150
+"""How many tokens of the question more than the provider may be counted here: those of a schema that goes along, for which some
+charge and the simulated one does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +90,15 @@ def _alike(sort: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> boo
     cost: int = theirs.get("cost_nusd", 0)
     if sort == "exact":
         return ours["cost_nusd"] == cost
-    usage: Mapping[str, int] = ours.get("usage") or {}
-    off = [usage.get(name, 0) - theirs.get(name, 0) for name in ("input_tokens", "output_tokens")]
-    if sort == "cut":  # never more than they had written, which they may not have told their own books yet
-        return sum(off) <= TOKENS_OFF
-    return sum(map(abs, off)) <= TOKENS_OFF
+    usage: Mapping[str, int] | None = ours.get("usage")
+    if usage is None:
+        return True
+    asked, said = (usage[name] - theirs.get(name, 0) for name in ("input_tokens", "output_tokens"))
+    if not 0 <= asked <= TOKENS_OF_A_FORM:
+        return False
+    return (
+        said <= TOKENS_OFF if sort == "cut" else abs(said) <= TOKENS_OFF
+    )  # of one that we cut we did not read the last
 
 
 def _sides(pairs: Sequence[tuple[int, int]]) -> Sides:

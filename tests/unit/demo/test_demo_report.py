@@ -17,17 +17,42 @@ from streamguard.cli.demo.progress import Plain, Standing
 from streamguard.cli.demo.report import Report
 from streamguard.cli.demo.stored import Stored
 from streamguard.clock import FakeClock
+from streamguard.stream.audiences import Audiences
+from streamguard.stream.planned import Identity
 from streamguard.stream.tally import Audit
 
-CALL = {"provider": "openai", "model": "gpt-4o", "kind": "first", "status": "ok", "cost_nusd": 1_000_001}
+CALL = {
+    "call_id": "t/r/1/1",
+    "provider": "openai",
+    "model": "gpt-4o",
+    "kind": "first",
+    "status": "ok",
+    "rung": "primary",
+    "cost_nusd": 1_000_001,
+}
+CHARGED = {
+    "seq": 2,
+    "request_id": "t/r/1/1.1",
+    "cost_nusd": 1_000_001,
+    "input_tokens": 10,
+    "output_tokens": 4,
+}
 ANSWERED: dict[str, Any] = {
+    "head": {"lane": "batch"},
     "status": "answered",
+    "source": "model",
     "cost_nusd": 1_000_001,
     "cache": {"status": "miss"},
     "timings": {"total_us": 60_000, "stages_us": {"admit": 100, "invoke": 55_000}},
     "calls": [
         {**CALL, "status": "error", "error": "timeout", "cost_nusd": 0, "tripped": True},
-        {**CALL, "kind": "retry", "usage": {"input_tokens": 10, "output_tokens": 4}},
+        {
+            **CALL,
+            "call_id": "t/r/1/1.1",
+            "kind": "retry",
+            "first_token_us": 25_000,
+            "usage": {"input_tokens": 10, "output_tokens": 4},
+        },
     ],
 }
 HIT = {
@@ -45,10 +70,25 @@ REFUSED = {
 }
 
 
-def _report() -> Report:
+def _counted(*outcomes: dict[str, Any]) -> Figures:
     figures = Figures()
-    for outcome in (ANSWERED, HIT, REFUSED):
+    for outcome in outcomes:
         figures.add(outcome)
+    return figures
+
+
+def _charging(*calls: dict[str, Any]) -> Books:
+    return Books(calls=len(calls), finished=len(calls), cost_nusd=0, paid_twice=0, detail=calls)
+
+
+def _one_who_waits() -> Audiences:
+    audiences = Audiences()
+    audiences.sent(Identity("t", "r"), 0.0)
+    return audiences
+
+
+def _report() -> Report:
+    figures = _counted(ANSWERED, HIT, REFUSED)
     return Report(
         audit=Audit(
             requests=4,
@@ -64,7 +104,7 @@ def _report() -> Report:
         ),
         missing=[],
         figures=figures,
-        books=Books(calls=2, finished=1, cost_nusd=1_000_001, paid_twice=0),
+        books=Books(calls=2, finished=1, cost_nusd=1_000_001, paid_twice=0, detail=(CHARGED,)),
         stored=Stored(rows=3, requests=3, records=3, cost_nusd=1_000_001),
         latencies=[0.01, 0.02, 0.5],
         sent=5,
@@ -85,7 +125,11 @@ def test_the_object_for_machines() -> None:
     assert made["latency_ms"] == {"p50": 20.0, "p95": 500.0, "p99": 500.0}
     assert made["calls"]["retries"] == made["calls"]["breaker_trips"] == 1
     assert made["calls"]["errors"] == {"timeout": 1}
+    assert made["calls"]["rungs"] == {"primary": 1}
     assert made["models"]["openai/gpt-4o"]["failed"] == 1
+    assert made["lanes_ms"] == {"batch": {"p50": 60.0, "p95": 60.0, "p99": 60.0}}
+    assert made["streams"]["first_token_ms"]["p50"] == 25.0
+    assert made["audit"]["accounts"]["exact"] == {"calls": 2, "outcomes_nusd": 1_000_001, "provider_nusd": 1_000_001}
     assert made["audit"]["passed"]
 
 
@@ -101,7 +145,11 @@ def test_the_object_for_machines() -> None:
         ({"stored": replace(_report().stored, rows=2)}, "2 rows"),
         ({"stored": replace(_report().stored, requests=2)}, "of 2 requests"),
         ({"stored": replace(_report().stored, cost_nusd=1_000_000)}, "in the store"),
-        ({"books": replace(_report().books, cost_nusd=1_000_002)}, "the provider counted $0.001000002"),
+        ({"books": _charging({**CHARGED, "cost_nusd": 1_000_002})}, "the provider counted $0.001000002"),
+        ({"books": _charging({**CHARGED, "cost_nusd": 1_000_002})}, "among them t/r/1/1.1"),
+        ({"books": _charging(CHARGED, {**CHARGED, "seq": 3})}, "1 charged calls are in no outcome"),
+        ({"audiences": _one_who_waits()}, "readers of 1 streams"),
+        ({"figures": _counted({**ANSWERED, "cost_nusd": 1_000_000})}, "their calls $0.001000001"),
         ({"books": replace(_report().books, paid_twice=1)}, "paid twice"),
     ],
 )
@@ -116,7 +164,17 @@ def test_the_page_for_people_names_everything_that_matters() -> None:
     report = _report()
     print_report(report, Path("streamguard-demo"), Console(file=written, width=80))
     page = written.getvalue()
-    for part in ("no_consent", "gpt-4o", "p99", "lost 0, twice 0", "$0.001000001", "breaker trips", "passed"):
+    for part in (
+        "no_consent",
+        "gpt-4o",
+        "p99",
+        "lost 0, twice 0",
+        "$0.001000001",
+        "breaker trips",
+        "passed",
+        "batch",
+        "Streams: 0",
+    ):
         assert part in page
     assert page.count("streamguard query --path") == page.count("streamguard store --path") == 1
     assert "\u2026" not in page

@@ -46,6 +46,17 @@ def test_every_kind_is_there(planned: list[Planned]) -> None:
     assert len({item.key for item in planned}) >= 5
 
 
+def test_a_part_is_streamed_another_of_the_lane_batch_and_a_few_are_cancelled(planned: list[Planned]) -> None:
+    requests = _requests(planned)
+    streamed = {item.identity for item in planned if item.streamed}
+    assert streamed == {(one.tenant_id, one.request_id, 1) for one in requests if one.stream}
+    assert 0.13 < len(streamed) / len(requests) < 0.17
+    assert 0.08 < sum(one.lane == "batch" for one in requests) / len(requests) < 0.12
+    after = [item.cancel_after for item in planned if item.cancel_after is not None]
+    assert len(after) == 40
+    assert 5 < after.count(0.0) < 35
+
+
 def test_what_should_be_readable_is_and_what_should_not_is_not(planned: list[Planned]) -> None:
     for item in planned:
         if item.end == "dead_letter":

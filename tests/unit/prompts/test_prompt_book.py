@@ -31,7 +31,7 @@ def write(folder: Path, text: str, name: str = "greet", version: str = "1") -> P
 def test_our_own_templates_load() -> None:
     book = PromptBook.load(resource_dir("prompts"))
     assert {template.name for template in book.templates} >= {"chat", "support", "classify"}
-    assert {template.route for template in book.templates} <= {"default", "economy"}
+    assert {template.route for template in book.templates} <= {"default", "economy", "auto"}
     classify = book.get("classify")
     assert classify.static_text is None
     assert classify.response_format is not None
