@@ -4,6 +4,9 @@ The limit falls to a part of what was in use when a call was refused, once for a
 again with each limit's worth of answers (a round): by half the way to the last level that held, then by one a round beyond it.
 At that level it rests for some rounds first, since each step beyond may be refused.
 
+Below one call at once the limit is a share of the time: with 0.25 a call begins every fourth call's length. Without that, many
+workers on one limit of requests a minute, each with its single call, would be refused for ever.
+
 Sources: additive increase, multiplicative decrease and its fairness, Chiu and Jain 1989; a decrease from what is in flight, once
 a round trip, TCP Reno (RFC 5681) and NewReno (RFC 6582); halving the way to where the last loss was, BIC (Xu, Harfoush, Rhee
 2004). Plain AIMD with a half loses a quarter of a capacity that does not queue.
@@ -15,6 +18,10 @@ from streamguard.config import Concurrency
 
 _REST = 10.0
 """Rounds at the last level that held, before more is tried."""
+_LEAST_SHARE = 1 / 16
+"""Of the time: less is never asked, so that a limit which was lifted is soon noticed."""
+_STEP = 0.2
+"""Below one call at once: more is tried, and less held, by this part of what there is."""
 
 
 class Limit:
@@ -25,7 +32,7 @@ class Limit:
     def __init__(self, settings: Concurrency, most: int) -> None:
         self._settings = settings
         self._most = most
-        self._least = min(settings.minimum, most)
+        self._least = float(min(settings.minimum, most)) if settings.minimum > 1 else _LEAST_SHARE
         self._value = float(most)
         self._ceiling = inf
         self._rested = 0.0
@@ -34,7 +41,12 @@ class Limit:
     @property
     def calls(self) -> int:
         """Calls at once."""
-        return int(self._value)
+        return max(1, int(self._value))
+
+    @property
+    def share(self) -> float:
+        """Of the time in which a call may run; 1 unless even one call at once is too much."""
+        return min(1.0, self._value)
 
     @property
     def era(self) -> int:
@@ -45,9 +57,10 @@ class Limit:
         """One of `in_use` calls was answered. A limit that is not half in use has not been tried, and stays."""
         if in_use * 2 < self.calls:
             return
-        round_ = 1.0 / self._value
+        round_ = 1.0 / max(1.0, self._value)
         if self._value < self._ceiling:
-            step = 1.0 if self._ceiling == inf else max(1.0, (self._ceiling - self._value) / 2)
+            least = min(1.0, _STEP * self._value) if self._value < 1.0 else 1.0
+            step = least if self._ceiling == inf else max(least, (self._ceiling - self._value) / 2)
             self._value = min(self._value + step * round_, self._ceiling, self._most)
             return
         self._rested += round_
@@ -60,7 +73,8 @@ class Limit:
             return False
         self._era += 1
         tried = min(self._value, float(in_use))
-        self._ceiling = max(self._least, int(tried) - 1)
+        held = tried * (1 - _STEP) if tried <= 1.0 else float(max(1, int(tried) - 1))
+        self._ceiling = max(self._least, held)
         self._value = max(self._least, tried * self._settings.decrease)
         self._rested = 0.0
         return True

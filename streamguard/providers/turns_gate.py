@@ -3,6 +3,8 @@
 Two lanes, each first come, first served. While both wait, one turn in `1 / share` is the batch lane's, by counting and not by
 chance: its head passes after at most that many turns of others, and so does the head of the interactive lane. Batch calls are
 never more than `max_share` of the limit at once (one always may), so that who comes meanwhile finds the rest free.
+
+Below one call at once (`Limit.share`) calls begin one by one, the usual length of a call divided by the share apart.
 """
 
 from collections import OrderedDict
@@ -15,6 +17,10 @@ from streamguard.providers.contract import RateLimit
 from streamguard.providers.turns_rate import Left
 
 _DUE = 1.0 - 1e-9
+_NEWS = 0.2
+"""What the newest answer counts in the usual length of calls."""
+_SLOWEST = 30.0
+"""Seconds; no call waits longer only because the limit is below one call at once."""
 
 
 class Ticket:
@@ -43,6 +49,8 @@ class Gate:
         self._inside = [0, 0]
         self._due = 0.0
         self._paused_until = float("-inf")
+        self._seconds = 0.0  # that an answer takes, of late
+        self._next_at = float("-inf")
         self._requests, self._tokens = Left(), Left()
         self._number = 0
         self._used = 0.0
@@ -88,6 +96,8 @@ class Gate:
         """A call was answered."""
         if ticket.state == "inside":
             self._limit.answered(self.in_use)
+            took = now - ticket.began
+            self._seconds += (took - self._seconds) * (_NEWS if self._seconds else 1.0)
             self._told(ticket, rate, ticket.began)
             self.leave(ticket, now)
 
@@ -112,6 +122,9 @@ class Gate:
                 self._wait_for(self._paused_until)
                 return
             if self.in_use >= self._limit.calls:
+                return
+            if now < self._next_at and self._limit.share < 1.0:
+                self._wait_for(self._next_at)
                 return
             ticket = self._next(now)
             if ticket is None:
@@ -158,6 +171,7 @@ class Gate:
         self._requests.use(1, now)
         self._tokens.use(ticket.tokens, now)
         self._inside[ticket.batch] += 1
+        self._next_at = now + min(_SLOWEST, self._seconds / self._limit.share)
         ticket.state, ticket.era, ticket.began = "inside", self._limit.era, now
         ticket.number, ticket.used = self._number, self._used
         if ticket.decided is not None:

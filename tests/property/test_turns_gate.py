@@ -129,6 +129,9 @@ class GateMachine(RuleBasedStateMachine):
         if self.now < self.paused_until:
             assert not self.gate.waiting() or self.gate.look_at == self.paused_until
             return
+        if self.gate.waiting() and self.limit.share < 1.0 and self.gate.look_at is not None:
+            assert self.now < self.gate.look_at <= self.now + 30.0
+            return
         assert not self.waiting[0]
         if self.waiting[1]:
             assert sum(each.batch for each in self.inside) >= max(1, int(BATCH.max_share * self.limit.calls))

@@ -84,7 +84,7 @@ def test_nobody_leaves_a_trace(callers: list[Caller]) -> None:
         await clock.sleep(0)
         assert len(asyncio.all_tasks()) == 1
         # all places are there again: as many as the limit says, found by asking until there is none
-        await clock.sleep(1)
+        await clock.sleep(30)
         held = 0
         while await turns.enter("p", "m", "interactive", tokens=1, longest=0) is not None:
             held += 1

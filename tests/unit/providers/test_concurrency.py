@@ -130,6 +130,31 @@ def test_a_single_place_is_used_though_each_look_for_more_is_refused() -> None:
     assert result.refused_share < 0.12
 
 
+@pytest.mark.parametrize(("capacity", "latency"), [(2.0, 0.05), (5.0, 0.05), (2.0, 0.2)])
+def test_less_than_one_call_at_once_is_found_as_well(capacity: float, latency: float) -> None:
+    """A single call at once would ask 5 to 20 a second."""
+    result = run(Bucket(capacity, capacity, random.Random(1), latency=latency), seconds=90)
+    assert result.answered >= 0.9 * capacity * 90
+    assert result.refused_share < 0.15
+    assert result.late == 0
+
+
+def test_below_one_call_at_once_the_limit_is_a_share_of_the_time() -> None:
+    limit = Limit(Concurrency(), 64)
+    limit.refused(1, limit.era)
+    assert (limit.calls, limit.share) == (1, 0.5)
+    for _ in range(9):
+        limit.refused(1, limit.era)
+    assert (limit.calls, limit.share) == (1, 1 / 16)
+    for _ in range(100):
+        limit.answered(1)
+    assert limit.share == 1
+    least = Limit(Concurrency(minimum=2), 64)
+    for _ in range(9):
+        least.refused(1, least.era)
+    assert (least.calls, least.share) == (2, 1)
+
+
 def test_a_capacity_that_grows_is_found() -> None:
     class Growing(Places):
         def begin(self, now: float) -> Reply:
