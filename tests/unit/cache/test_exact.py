@@ -7,9 +7,12 @@ import pytest
 from streamguard.cache.exact import ExactCache, fingerprint
 from streamguard.errors import InvalidRecord
 from streamguard.events.codec import encode
-from streamguard.events.request import Document, Message, ResponseFormat
+from streamguard.events.request import Document, FunctionCall, Message, ResponseFormat, Tool, ToolCall
 from streamguard.events.stages import CacheEntry
 from streamguard.events.usage import Usage
+
+TOOL = Tool.model_validate({"function": {"name": "send", "parameters": {"type": "object"}}})
+LOOK = Tool.model_validate({"function": {"name": "look"}})
 
 QUESTION: dict[str, Any] = {
     "key": b"k",
@@ -24,6 +27,8 @@ QUESTION: dict[str, Any] = {
     "response_format": None,
     "actions": None,
     "policy_version": "1",
+    "tools": (TOOL,),
+    "tool_choice": None,
 }
 
 OTHER: dict[str, Any] = {
@@ -39,6 +44,8 @@ OTHER: dict[str, Any] = {
     "response_format": ResponseFormat(type="json_object"),
     "actions": (),
     "policy_version": "2",
+    "tools": (TOOL, LOOK),
+    "tool_choice": "none",
 }
 
 
@@ -51,6 +58,36 @@ def test_every_part_of_the_question_changes_the_fingerprint(part: str) -> None:
     changed: dict[str, Any] = {**QUESTION, part: OTHER[part]}
 
     assert fingerprint(**changed) != fingerprint(**QUESTION)
+
+
+@pytest.mark.parametrize(
+    "tools",
+    [
+        (),
+        (LOOK, TOOL),
+        (TOOL.model_copy(update={"function": TOOL.function.model_copy(update={"description": "Sends."})}),),
+        (TOOL.model_copy(update={"function": TOOL.function.model_copy(update={"parameters": {}})}),),
+        (TOOL.model_copy(update={"function": TOOL.function.model_copy(update={"strict": True})}),),
+    ],
+)
+def test_other_tools_are_another_question(tools: tuple[Tool, ...]) -> None:
+    changed: dict[str, Any] = {**QUESTION, "tools": tools}
+
+    assert fingerprint(**changed) != fingerprint(**{**QUESTION, "tools": (TOOL, LOOK)})
+    assert fingerprint(**changed) != fingerprint(**QUESTION)
+
+
+def test_what_was_called_and_for_which_call_a_tool_answered_are_parts_of_the_question() -> None:
+    def asked(name: str, arguments: str, call_id: str) -> str:
+        call = ToolCall(id="a", function=FunctionCall(name=name, arguments=arguments))
+        messages = [
+            Message(role="assistant", tool_calls=(call,)),
+            Message(role="tool", content="42", tool_call_id=call_id),
+        ]
+        return fingerprint(**{**QUESTION, "messages": messages})
+
+    asked_differently = [asked("look", "{}", "a"), asked("send", "{}", "a"), asked("look", "[]", "a")]
+    assert len({*asked_differently, asked("look", "{}", "b")}) == 4
 
 
 def test_the_speaker_is_part_of_the_question() -> None:
