@@ -14,21 +14,8 @@ import pytest
 from streamguard.dev.simulator import Fault
 from streamguard.events.reason import Reason
 from streamguard.events.usage import Call
-from tests.support.matrix import (
-    BETWEEN,
-    CALL,
-    FALLBACK,
-    FIRST_TOKEN,
-    INVOKE,
-    MODELS,
-    PHASES,
-    RETRY_AFTER,
-    STATIC,
-    TOTAL,
-    Cell,
-    Seen,
-    run_row,
-)
+from tests.support.matrix import BETWEEN, CALL, FALLBACK, FIRST_TOKEN, INVOKE, TOTAL, Seen, run_row
+from tests.support.matrix_servers import MODELS, PHASES, RETRY_AFTER, STATIC, Cell
 
 SLACK = 1.0
 """Seconds that a busy machine may add to anything."""

@@ -6,12 +6,11 @@ twenty-fifth, so that a question that only meets timeouts is always cut short by
 
 import asyncio
 import random
-import socket
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from streamguard.analytics.prices import GenaiPrices
 from streamguard.checks.text.tokens import count_message_tokens, count_tokens
@@ -19,13 +18,14 @@ from streamguard.clock import SystemClock
 from streamguard.config import AnthropicProvider as AnthropicSettings
 from streamguard.config import BatchLane, Breaker, Candidate, Concurrency, Invoke, RetryBudget, Routing
 from streamguard.config import OpenAIProvider as OpenAISettings
-from streamguard.dev.simulator import Fault, FaultRule, Latency, Simulator, SimulatorSettings
+from streamguard.dev.simulator import Fault
 from streamguard.events.request import Message
 from streamguard.events.stages import Ask, Reservation
 from streamguard.providers.answered import Answered
 from streamguard.providers.anthropic import AnthropicProvider
 from streamguard.providers.breakers import Breakers
 from streamguard.providers.budget import RetryBudgets
+from streamguard.providers.candidate import Passage
 from streamguard.providers.contract import ChatProvider
 from streamguard.providers.invoker import Fleet, Invoker
 from streamguard.providers.openai import OpenAIProvider
@@ -33,18 +33,13 @@ from streamguard.providers.prices import ConfiguredPrices
 from streamguard.providers.question import Question
 from streamguard.providers.routing import Router
 from streamguard.providers.turns import Turns
-
-Vendor = Literal["openai", "anthropic"]
-Phase = Literal["first", "twice", "every"]
-"""Which calls fail: the first one; the first two to the first candidate; all to both candidates."""
-PHASES: tuple[Phase, ...] = ("first", "twice", "every")
+from tests.support.matrix_servers import Cell, Servers, Vendor
 
 TOTAL = 3.0
 CALL = 1.0
 FALLBACK = 0.5
 FIRST_TOKEN = 0.8
 BETWEEN = 0.4
-RETRY_AFTER = 1.0
 INVOKE = Invoke(
     timeout=TOTAL,
     fallback_timeout=FALLBACK,
@@ -53,40 +48,11 @@ INVOKE = Invoke(
     backoff=0.04,
     backoff_cap=0.32,
 )
-STATIC = "We come back to you."
 MESSAGES = (
     Message(role="system", content="You are the support desk."),
     Message(role="user", content="My order 77 did not arrive. Where is it, who brings it, and what if it never comes?"),
 )
-MODELS: Mapping[Vendor, tuple[str, str]] = {
-    "openai": ("gpt-4o", "gpt-4o-mini"),
-    "anthropic": ("claude-3-5-sonnet-latest", "claude-3-5-haiku-latest"),
-}
-"""A vendor's model as the first candidate, and as the one behind it."""
-OTHER: Mapping[Vendor, Vendor] = {"openai": "anthropic", "anthropic": "openai"}
-_RESERVATION = Reservation(input_tokens=1000, output_tokens=200, calls=8)
 _MOST_BYTES = 1 << 18
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """The question is bound for `vendor`, the other vendor is behind it."""
-
-    vendor: Vendor
-    streamed: bool
-    phase: Phase
-
-    @property
-    def models(self) -> tuple[str, str]:
-        return MODELS[self.vendor][0], MODELS[OTHER[self.vendor]][1]
-
-    @property
-    def static(self) -> str | None:
-        """Half of the cells have a static text at the pyramid's end."""
-        return STATIC if self.vendor == "openai" else None
-
-    def __str__(self) -> str:
-        return f"{self.vendor}-{'streamed' if self.streamed else 'whole'}-{self.phase}"
 
 
 @dataclass
@@ -134,127 +100,66 @@ def provider(vendor: Vendor, url: str) -> ChatProvider:
     )
 
 
-def fleet(**how: Any) -> Fleet:
-    """Breakers, budgets and turns as they are configured by default, but for what is named."""
+@asynccontextmanager
+async def asking(
+    routes: Mapping[str, Sequence[tuple[Vendor, str]]],
+    urls: Mapping[Vendor, str],
+    *,
+    breaker: Breaker | None = None,
+    budget: RetryBudget | None = None,
+    passage: Passage | None = None,
+) -> AsyncGenerator[Invoker]:
+    """All that asks models, with vendors at these addresses; `routes` are of vendors and models. What is not given is as it is
+    configured by default."""
     clock = SystemClock()
-    return Fleet(
-        Breakers(how.get("breaker", Breaker()), clock),
-        RetryBudgets(how.get("budget", RetryBudget()), clock),
-        Turns(Concurrency(), BatchLane(), clock, lambda provider: 64),
-    )
-
-
-def question(cell: Cell, reader: Reader, **more: Any) -> Question:
-    """The cell's question."""
-    ask = Ask(messages=MESSAGES, route="both", max_output_tokens=200, static_text=cell.static)
-    return Question(
-        ask,
-        call_id_base="t/r/1",
-        reservation=_RESERVATION,
-        input_tokens=count_message_tokens(MESSAGES),
-        audience=reader if cell.streamed else None,
-        **more,
-    )
-
-
-class _Servers:
-    """The two candidates' servers. `fault` None: nobody listens where one should fail, as long as it should."""
-
-    def __init__(self, fault: Fault | None, cell: Cell) -> None:
-        times = {"first": 1, "twice": 2, "every": None}[cell.phase]
-        self._places: list[socket.socket] = []
-        self.both = tuple(
-            self._server(fault, times if behind == 0 else None, fails=behind == 0 or cell.phase == "every")
-            for behind in (0, 1)
-        )
-        self._closed = [
-            server
-            for server, fails in zip(self.both, (True, cell.phase == "every"), strict=True)
-            if fault is None and fails
-        ]
-        self._opens_before = None if times is None else times + 1
-        self._passed = 0
-
-    def _server(self, fault: Fault | None, times: int | None, *, fails: bool) -> Simulator:
-        # bound and not listening: nobody else gets the port, and connections are refused
-        place = socket.socket()
-        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        place.bind(("127.0.0.1", 0))
-        self._places.append(place)
-        rules = (FaultRule(rates={fault: 1.0}, times=times),) if fault is not None and fails else ()
-        return Simulator(
-            SimulatorSettings(
-                port=place.getsockname()[1],
-                seed=3,
-                latency=Latency(0.0),
-                faults=rules,
-                retry_after_seconds=int(RETRY_AFTER),
-                drip_seconds=3.0,
-            )
-        )
-
-    @property
-    def urls(self) -> tuple[str, ...]:
-        return tuple(f"http://127.0.0.1:{place.getsockname()[1]}" for place in self._places)
-
-    async def open(self) -> None:
-        for server in self.both:
-            if server not in self._closed:
-                await server.start()
-
-    async def passage(self) -> None:
-        """Before each call: who was refused so far is let in once enough were."""
-        self._passed += 1
-        if self._passed == self._opens_before:
-            for server in self._closed:
-                await server.start()
-
-    async def close(self) -> None:
-        for server, place in zip(self.both, self._places, strict=True):
-            await server.close()
-            place.close()
-
-    async def books(self) -> Mapping[str, Mapping[str, Any]]:
-        """Once no call is under way: what hangs would be for a minute unless its client's leaving was noticed."""
-        async with asyncio.timeout(5):
-            while any(server.ledger.report(detail=False)["in_flight"] for server in self.both):
-                await asyncio.sleep(0.005)
-        entries = [entry for server in self.both for entry in server.ledger.report(detail=True)["detail"]]
-        return {entry["request_id"]: entry for entry in sorted(entries, key=lambda entry: entry["begun_at"])}
-
-
-async def run(fault: Fault | None, cell: Cell) -> Seen:
-    """Ask, and read both sides' books."""
-    clock, reader, servers = SystemClock(), Reader(), _Servers(fault, cell)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(servers.close)
-        await servers.open()
-        vendors = (cell.vendor, OTHER[cell.vendor])
-        providers = {vendor: provider(vendor, url) for vendor, url in zip(vendors, servers.urls, strict=True)}
-        for each in providers.values():
-            stack.push_async_callback(each.aclose)
-        candidates = tuple(
-            Candidate(provider=vendor, model=model, timeout=CALL)
-            for vendor, model in zip(vendors, cell.models, strict=True)
-        )
-        invoker = Invoker(
-            router=Router({"both": candidates}, Routing()),
+    candidates = {
+        route: tuple(Candidate(provider=vendor, model=model, timeout=CALL) for vendor, model in models)
+        for route, models in routes.items()
+    }
+    providers = {vendor: provider(vendor, url) for vendor, url in urls.items()}
+    try:
+        yield Invoker(
+            router=Router(candidates, Routing()),
             providers=providers,
-            prices=ConfiguredPrices(prices(), candidates),
-            fleet=fleet(),
+            prices=ConfiguredPrices(prices(), [each for some in candidates.values() for each in some]),
+            fleet=Fleet(
+                Breakers(breaker or Breaker(), clock),
+                RetryBudgets(budget or RetryBudget(), clock),
+                Turns(Concurrency(), BatchLane(), clock, lambda provider: 64),
+            ),
             clock=clock,
             rng=random.Random(5),
             settings=INVOKE,
             count=count_tokens,
-            passage=servers.passage,
+            passage=passage,
         )
-        began = clock.monotonic()
-        answered = await invoker.ask(question(cell, reader))
-        seconds = clock.monotonic() - began
-        return Seen(answered, seconds, await servers.books(), reader)
+    finally:
+        for each in providers.values():
+            await each.aclose()
 
 
-def run_row(fault: Fault | None, cells: tuple[Cell, ...]) -> Mapping[Cell, Seen]:
+def question(route: str = "both", *, name: str = "t/r/1", static: str | None = None, **more: Any) -> Question:
+    """The question, so often that its calls can be told apart by `name`."""
+    ask = Ask(messages=MESSAGES, route=route, max_output_tokens=200, static_text=static)
+    more.setdefault("reservation", Reservation(input_tokens=1000, output_tokens=200, calls=8))
+    return Question(ask, call_id_base=name, input_tokens=count_message_tokens(MESSAGES), **more)
+
+
+async def run(fault: Fault | None, cell: Cell) -> Seen:
+    """Ask, and read both sides' books."""
+    clock, reader = SystemClock(), Reader()
+    async with Servers(fault, cell) as servers:
+        route = list(zip(cell.vendors, cell.models, strict=True))
+        urls = dict(zip(cell.vendors, servers.urls, strict=True))
+        async with asking({"both": route}, urls, passage=servers.passage) as invoker:
+            began = clock.monotonic()
+            answered = await invoker.ask(question(static=cell.static, audience=reader if cell.streamed else None))
+            seconds = clock.monotonic() - began
+            # asked for before our connections are closed, which would end calls that are left running
+            return Seen(answered, seconds, await servers.books(), reader)
+
+
+def run_row(fault: Fault | None, cells: Sequence[Cell]) -> Mapping[Cell, Seen]:
     """All cells of a row at once: most of their time is waiting."""
     prices()
 
