@@ -20,6 +20,7 @@ from tests.chaos.audit_order import calls_out_of_order, out_of_order
 from tests.chaos.audit_reading import gather
 from tests.chaos.audit_records import Letter
 from tests.chaos.audit_rows import At, Booked, Expected, unequal
+from tests.chaos.audit_shown import cancelled, readers
 from tests.chaos.audit_steps import Line, steps
 
 __all__ = ["Evidence", "Findings", "Sent", "SimulatorCall", "examine", "gather", "sent"]
@@ -33,7 +34,10 @@ class Findings:
 
     `requests` are different ones that could be read. `repeated_calls` are calls that were under way when a worker died or lost
     its partitions, and were made again or given up; they cost `repeated_nusd` beside `cost_nusd`, that of all outcomes.
-    `unheard_calls` are named by their outcomes as failed, and were answered when nobody listened any more. `void` records were
+    `unheard_calls` are named by their outcomes as failed, and were answered when nobody listened any more. `estimated_calls` are
+    those whose cost was counted here, `estimated_nusd`: their provider has `charged_nusd` for them, and for streams that it broke
+    off unheard. `streams` are requests that wanted their answer in pieces, `cancelled` those that ended so. `shown` are readers
+    who in the end do not hold what the response says. `void` records were
     written by a deposed owner and count for nobody. `unchecked` names what there was no evidence for.
     """
 
@@ -46,6 +50,11 @@ class Findings:
     repeated_nusd: int
     unheard_calls: int
     unheard_nusd: int
+    estimated_calls: int
+    estimated_nusd: int
+    charged_nusd: int
+    streams: int
+    cancelled: int
     void: int
     lost: list[str]
     twice: list[str]
@@ -55,6 +64,7 @@ class Findings:
     paid_twice: list[str]
     rows: list[str]
     open_reservations: list[str]
+    shown: list[str]
     wrong: list[str]
     unchecked: list[str]
 
@@ -86,7 +96,11 @@ def examine(evidence: Evidence) -> Findings:
     books = balance(found, evidence.calls)
     lost, twice, wrong = steps(line)
     lost_ends, twice_ends, wrong_ends, still_open = ends(line, found)
-    order = out_of_order(line) + calls_out_of_order(line, evidence.calls or (), frozenset(books.booked))
+    order = out_of_order(line) + calls_out_of_order(
+        line, evidence.calls or (), frozenset(books.booked - books.estimated)
+    )
+    streams, shown = readers(line)
+    ended, unasked = cancelled(line)
     return Findings(
         requests=len({one.identity for one in line.records("requests") if one.identity is not None}),
         outcomes=len(line.records("outcomes")),
@@ -97,6 +111,11 @@ def examine(evidence: Evidence) -> Findings:
         repeated_nusd=sum(call.cost_nusd for call in books.repeated),
         unheard_calls=len(books.unheard),
         unheard_nusd=sum(call.cost_nusd for call in books.unheard),
+        estimated_calls=books.estimated_calls,
+        estimated_nusd=books.estimated_nusd,
+        charged_nusd=books.charged_nusd,
+        streams=streams,
+        cancelled=ended,
         void=len(line.void),
         lost=unsent(line) + lost + lost_ends,
         twice=twice + twice_ends,
@@ -106,7 +125,8 @@ def examine(evidence: Evidence) -> Findings:
         paid_twice=books.paid_twice,
         rows=_rows(line),
         open_reservations=still_open,
-        wrong=_gaps(evidence) + wrong + wrong_ends + books.wrong + _sums(books, evidence),
+        shown=shown,
+        wrong=_gaps(evidence) + wrong + wrong_ends + unasked + books.wrong + _sums(books, evidence),
         unchecked=_unchecked(evidence),
     )
 
@@ -140,15 +160,17 @@ def _gaps(evidence: Evidence) -> list[str]:
 
 
 def _sums(books: Books, evidence: Evidence) -> list[str]:
-    """The provider's own books must hold what was booked, what was repeated, what nobody heard, and nothing else."""
+    """The provider's own books must hold what was booked, what was repeated, what nobody heard or read to its end, and nothing
+    else."""
     if evidence.calls is None:
         return []
     paid = sum(call.cost_nusd for call in evidence.calls if call.identity is not None)
-    beside = sum(call.cost_nusd for call in (*books.repeated, *books.unheard))
-    if paid == books.cost_nusd + beside:
+    beside = sum(call.cost_nusd for call in (*books.repeated, *books.unheard)) + books.charged_nusd
+    if paid == books.cost_nusd - books.estimated_nusd + beside:
         return []
     return [
-        f"the simulator was paid {paid} nusd, the outcomes hold {books.cost_nusd}, repeated and unheard calls {beside}"
+        f"the simulator was paid {paid} nusd, the outcomes hold {books.cost_nusd}, of it estimated {books.estimated_nusd}, and "
+        f"repeated, unheard and broken calls cost {beside}"
     ]
 
 

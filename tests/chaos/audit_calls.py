@@ -17,11 +17,19 @@ class Books:
 
     `repeated`, calls that no outcome names: under way when a worker died or lost its partitions; and `unheard`, calls that an
     outcome names as failed, whose answers were written when nobody read them any more (a time-out, a cut connection).
+
+    Of `estimated` calls (their numbers; of `booked` too) an outcome holds a cost that was counted here: the provider told none,
+    or the stream broke. They are `estimated_calls` for `estimated_nusd`; the provider's own count of these, and of streams of
+    which it charged a part that nobody read, is `charged_nusd`.
     """
 
     booked: set[int] = field(default_factory=set[int])
     repeated: list[SimulatorCall] = field(default_factory=list[SimulatorCall])
     unheard: list[SimulatorCall] = field(default_factory=list[SimulatorCall])
+    estimated: set[int] = field(default_factory=set[int])
+    estimated_calls: int = 0
+    estimated_nusd: int = 0
+    charged_nusd: int = 0
     cost_nusd: int = 0
     """Of all outcomes together."""
     paid_twice: list[str] = field(default_factory=list[str])
@@ -43,6 +51,9 @@ def balance(found: ByIdentity, calls: Sequence[SimulatorCall] | None) -> Books:
                 books.wrong += _total(outcome, outcome.fact)
                 books.cost_nusd += outcome.fact.cost_nusd or 0
                 for made in outcome.fact.calls if calls is not None else ():
+                    if made.estimated:
+                        books.estimated_calls += 1
+                        books.estimated_nusd += made.cost_nusd or 0
                     if made.response_id is not None:
                         _book(books, outcome, made, by_id.get(made.call_id, ()))
                     elif made.status != "skipped":
@@ -73,6 +84,10 @@ def _book(books: Books, outcome: Kept, made: Made, there: Sequence[SimulatorCall
     if call.seq in books.booked:
         books.paid_twice.append(f"{outcome} books the call {made.call_id} ({call.seq}), which was booked before")
     books.booked.add(call.seq)
+    if made.estimated:
+        books.estimated.add(call.seq)
+        books.charged_nusd += call.cost_nusd
+        return
     if not call.finished or call.cost_nusd != made.cost_nusd:
         paid = call.cost_nusd if call.finished else "nothing, unfinished"
         books.wrong.append(f"{outcome} books {made.cost_nusd} nusd for {made.call_id}, the simulator {paid}")
@@ -97,6 +112,8 @@ def _left(books: Books, there: Sequence[SimulatorCall], failed: Sequence[tuple[K
             )
         elif call.finished:
             books.unheard.append(call)
+        else:
+            books.charged_nusd += call.cost_nusd
     books.repeated += [call for call in left if call.identity is not None]
 
 

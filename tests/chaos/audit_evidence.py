@@ -18,10 +18,13 @@ class Sent:
     identity: Identity | None
     digest: bytes
     topic: str = "requests"
+    cancelled: bool = False
+    """Whoever sent it said afterwards that nobody waits for it any more."""
 
     @classmethod
     def of(cls, planned: Planned) -> Self:
-        return cls(planned.identity, digest(planned.key, planned.value))
+        cancelled = planned.cancel_after is not None
+        return cls(planned.identity, digest(planned.key, planned.value), cancelled=cancelled)
 
     @classmethod
     def raw(cls, key: bytes | None, value: bytes | None, topic: str = "requests") -> Self:
@@ -34,7 +37,7 @@ class SimulatorCall:
     """A call in the simulator's own log. Times in milliseconds since 1970, None where the log has none.
 
     `key` is the idempotency key, `call_id` what the caller named this try. `finished`: its answer was written to the end, so it
-    is paid.
+    is paid; of a stream that broke off (`partial`) what was written of it is.
     """
 
     seq: int
@@ -44,6 +47,7 @@ class SimulatorCall:
     cost_nusd: int
     begun_ms: float | None = None
     ended_ms: float | None = None
+    partial: bool = False
 
     @classmethod
     def read(cls, call: Mapping[str, Any]) -> Self:
@@ -57,6 +61,7 @@ class SimulatorCall:
             cost_nusd=call["cost_nusd"],
             begun_ms=begun,
             ended_ms=ended,
+            partial=call.get("partial", False),
         )
 
     @property

@@ -3,16 +3,20 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from streamguard.events.chunk import LAST_STREAM, Chunk
 from streamguard.intake.marks import Place
+from streamguard.stages.chunks import CHUNKS
 from streamguard.stream.planned import Identity
 from streamguard.stream.topics import DEAD_LETTERS, Topics
 from tests.chaos.audit_evidence import Evidence, Sent, SimulatorCall
-from tests.chaos.audit_records import Answer, Decided, Fact, Kept, Letter, Made, Sum, Told, digest
+from tests.chaos.audit_records import Answer, Decided, Fact, Kept, Letter, Made, Piece, Sum, Told, digest, text_digest
 from tests.chaos.audit_rows import NONE, At, Booked, Row, Stored, several
 from tests.support.audit import Commit
 
 T0 = 1_700_000_000_000
 COST = 1_250
+BROKEN, WHOLE = 5, 7
+"""The streams of one that is streamed."""
 _SETTLED = frozenset({"telemetry", "settlements", "payloads"})
 
 
@@ -67,10 +71,10 @@ class Example:
         marker = self.put("admission-journal", partition, "", fact=Decided(None, based_on=end))
         self._epochs[partition] = marker.offset
 
-    def send(self, identity: Identity, partition: int = 0) -> Kept:
-        """A service sends a request."""
+    def send(self, identity: Identity, partition: int = 0, *, cancelled: bool = False) -> Kept:
+        """A service sends a request, and perhaps does not wait for it."""
         contents = digest(identity.tenant_id.encode(), "/".join(map(str, identity)).encode())
-        self.sent.append(Sent(identity, contents))
+        self.sent.append(Sent(identity, contents, cancelled=cancelled))
         return self.put("requests", partition, identity.tenant_id, identity=identity, contents=contents)
 
     def broken(self, partition: int = 0) -> Kept:
@@ -131,6 +135,44 @@ class Example:
         """Guard ends it."""
         self._end(admitted, Told("refused", "injection", 0, f"s{self._now}", books=_SETTLED - {"payloads"}))
 
+    def stream(self, admitted: Kept, *, answered: bool = True) -> None:
+        """It is answered, or (cancelled) is not, while a reader reads along: its first stream broke off, the second is whole."""
+        guarded = self._on(admitted, "guarded")
+        invocation = self._on(guarded, "invocations")
+        identity = invocation.identity
+        assert identity is not None
+        key = f"{'/'.join(map(str, identity))}/1"
+        cut = self._call(key, partial=True)
+        self._show(invocation, BROKEN, "Go")
+        calls: tuple[Made, ...] = (Made(key, "error", COST - 1, f"chatcmpl-x-{cut.seq}", estimated=True),)
+        cost, output = COST - 1, ""
+        if answered:
+            output, cost = "Good day", cost + COST
+            whole = self._call(f"{key}.1")
+            calls = (*calls, Made(f"{key}.1", "ok", COST, f"chatcmpl-x-{whole.seq}"))
+            self._show(invocation, WHOLE, "Good ", "day")
+        completion = self._on(invocation, "completions", Answer("model" if answered else "none", cost, calls))
+        status, reason = ("answered", None) if answered else ("failed", "cancelled")
+        books = _SETTLED | ({"cache-entries"} if answered else set())
+        told = Told(status, reason, cost, f"s{self._now}", calls, books, streamed=True, output=text_digest(output))
+        of = ("outcomes", "responses") if answered else ("outcomes", "responses", CHUNKS)
+        self._end(completion, told, of)
+        if not answered:
+            last = Chunk(request_id=identity.request_id, tenant_id=identity.tenant_id, stream=LAST_STREAM, seq=0)
+            taken_back = Piece(last.model_copy(update={"mark": "retracted"}))
+            self.put(CHUNKS, completion.place.partition, completion.key, source=completion, of=of, fact=taken_back)
+
+    def _show(self, invocation: Kept, stream: int, *texts: str) -> None:
+        assert invocation.identity is not None
+        tenant, request, run = invocation.identity
+        for seq, text in enumerate(texts):
+            chunk = Chunk(request_id=request, tenant_id=tenant, run=run, stream=stream, seq=seq, text=text)
+            if seq:
+                chunk = chunk.model_copy(update={"mark": "final"})
+            self.put(
+                CHUNKS, invocation.place.partition, invocation.key, identity=invocation.identity, fact=Piece(chunk)
+            )
+
     def answer(self, admitted: Kept, *, cached: bool = False, repeated: bool = False) -> None:
         """It goes all the way; `repeated`: its first call was under way when a worker died."""
         guarded = self._on(admitted, "guarded")
@@ -149,16 +191,17 @@ class Example:
     def _on(self, record: Kept, topic: str, fact: Fact = None) -> Kept:
         return self.put(topic, record.place.partition, record.key, source=record, of=[topic], fact=fact)
 
-    def _call(self, key: str) -> SimulatorCall:
+    def _call(self, call_id: str, *, partial: bool = False) -> SimulatorCall:
         begun, self._now = self._now + 1, self._now + 20
-        call = SimulatorCall(len(self.calls) + 1, key, key, True, COST, begun, self._now)
+        key = call_id.partition(".")[0]
+        call = SimulatorCall(len(self.calls) + 1, key, call_id, not partial, COST, begun, self._now, partial)
         self.calls.append(call)
         return call
 
     def _end(self, record: Kept, told: Told, of: Sequence[str] = ("outcomes", "responses")) -> None:
         partition = record.place.partition
         outcome = self.put("outcomes", partition, record.key, source=record, of=of, fact=told)
-        thin = Told(told.status, told.reason, told.cost_nusd, told.signature)
+        thin = Told(told.status, told.reason, told.cost_nusd, told.signature, output=told.output)
         self.put("responses", partition, record.key, source=record, of=of, fact=thin)
         calls = several(
             (number, one.call_id, "sim", "model", "first", one.status, one.cost_nusd)
@@ -231,6 +274,8 @@ def clean_run() -> Evidence:
     run.answer(run.admit(asked[5], "alone"))
     run.answer(run.admit(run.moved(run.send(Identity("zeta", "z0")), 1), "talk"))
     run.answer(run.admit(run.send(Identity("zeta", "z1"), 1), "talk"))
+    run.stream(run.admit(run.send(Identity("acme", "s0")), "read"))
+    run.stream(run.admit(run.send(Identity("acme", "s1"), cancelled=True), "read"), answered=False)
     run.answer(run.replay(run.fail(run.admit(run.send(Identity("acme", "f0")), "failing"))))
     run.commit("admitted", 2, {Place("guarded", 0): 1, Place("outcomes", 0): 1, Place("responses", 0): 1})
     return run.evidence()

@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from streamguard.intake.marks import Place
+from streamguard.stages.chunks import CHUNKS
 from tests.chaos.audit import Evidence
-from tests.chaos.audit_records import Kept
+from tests.chaos.audit_records import Kept, Piece
 from tests.support.audit import Commit
 
 Plant = Callable[[Evidence], Evidence]
@@ -38,6 +39,17 @@ def again(topic: str, at: int) -> Plant:
         return [*all_, replace(all_[at], offset=end)]
 
     return lambda run: records(run, topic, add)
+
+
+def piece(at: int, **fields: Any) -> Plant:
+    """A chunk says something else."""
+
+    def change(all_: list[Kept]) -> list[Kept]:
+        fact: Any = all_[at].fact
+        other = replace(all_[at], fact=Piece(fact.chunk.model_copy(update=fields)))
+        return [other if one is all_[at] else one for one in all_]
+
+    return lambda run: records(run, CHUNKS, change)
 
 
 def changed(topic: str, at: int, **fields: Any) -> Plant:

@@ -1,4 +1,5 @@
-"""What the audit keeps of each record: where it lies, what it was made from, whose it is, and a few facts. No texts."""
+"""What the audit keeps of each record: where it lies, what it was made from, whose it is, and a few facts. No texts but
+those of chunks."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -37,18 +38,21 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A call that a record names. `response_id` is the provider's word for its answer; `told`: it said that the call failed."""
+    """A call that a record names. `response_id` is the provider's word for its answer; `told`: it said that the call failed.
+    `estimated`: its cost was counted by us, for want of a word of the provider's."""
 
     call_id: str
     status: str
     cost_nusd: int | None
     response_id: str | None
     told: bool = False
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How a request ended, as an outcome or a response tells it. `books` are the topics that settle owes to an outcome."""
+    """How a request ended, as an outcome or a response tells it. `books` are the topics that settle owes to an outcome;
+    `streamed` says an outcome that its answer was wanted in pieces, `output` is a digest of a response's text."""
 
     status: str
     reason: str | None
@@ -56,6 +60,15 @@ class Told:
     signature: str
     calls: tuple[Made, ...] = ()
     books: frozenset[str] = frozenset()
+    streamed: bool = False
+    output: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A chunk of a streamed answer, as it is: what readers make of several is to be judged."""
+
+    chunk: Chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +99,7 @@ class Letter:
     empty: bool = False
 
 
-Fact = Decided | Told | Answer | Sum | Letter | Booked | None
+Fact = Decided | Told | Piece | Answer | Sum | Letter | Booked | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,16 +267,30 @@ def _outcome(outcome: Outcome) -> Told:
         outcome.provenance.signature,
         _calls(outcome.calls),
         frozenset(books),
+        streamed=outcome.head.stream,
     )
 
 
 def _response(response: Response) -> Told:
-    return Told(response.status, response.reason, response.cost_nusd, response.provenance.signature)
+    signature, output = response.provenance.signature, text_digest(response.output or "")
+    return Told(response.status, response.reason, response.cost_nusd, signature, output=output)
+
+
+def text_digest(text: str) -> bytes:
+    """What a text is known by."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _calls(calls: tuple[Call, ...]) -> tuple[Made, ...]:
     return tuple(
-        Made(call.call_id, call.status, call.cost_nusd, call.response_id, told=(call.http_status or 200) >= 400)
+        Made(
+            call.call_id,
+            call.status,
+            call.cost_nusd,
+            call.response_id,
+            told=(call.http_status or 200) >= 400,
+            estimated=call.estimated,
+        )
         for call in calls
     )
 
@@ -277,4 +304,5 @@ _FACTS: Mapping[type[Record], Callable[[Any], Fact]] = {
     Telemetry: booked,
     Settlement: lambda one: Sum(one.status, one.cost_nusd, one.calls),
     CacheEntry: lambda one: Sum("", one.cost_nusd),
+    Chunk: Piece,
 }

@@ -11,6 +11,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
+from streamguard.events.codec import encode
+from streamguard.events.fleet import Cancellation
 from streamguard.intake.damage import read_carefully
 from streamguard.stream.planned import Identity, Planned
 from streamguard.stream.tally import Tally
@@ -106,6 +108,12 @@ class Driver:
             await asyncio.sleep(0.1)
         return True
 
+    async def _cancel(self, identity: Identity, after: float) -> None:
+        await asyncio.sleep(after)
+        named = Cancellation(tenant_id=identity.tenant_id, request_id=identity.request_id)
+        key = f"{identity.tenant_id}/{identity.request_id}".encode()
+        await self._producer.send_and_wait(self._topics.full("cancellations"), encode(named), key=key)
+
     async def _put(self, item: Planned) -> None:
         place = ((murmur2(item.key) & 0x7FFFFFFF) + item.misplaced) % self._partitions
         await self._producer.send_and_wait(
@@ -116,6 +124,8 @@ class Driver:
             headers=[("schema", item.schema.encode())],
         )
         self.sent.append(item)
+        if item.cancel_after is not None and item.identity is not None:
+            await self._cancel(item.identity, item.cancel_after)
 
     async def _read(self) -> None:
         while True:

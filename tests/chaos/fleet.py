@@ -30,6 +30,8 @@ STOP_SECONDS = 20.0
 """After SIGTERM a worker has ended by itself within this, whatever happens: it gives up after 15 s."""
 START_SECONDS = 60.0
 _POLL = 0.05
+_FAULTS = ("cut_stream=0.05", "stream_error=0.02", "no_usage=0.01", "server_error=0.01")
+"""What befalls calls of models at all times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,7 @@ class Fleet:
                 port = self._simulator.rpartition(":")[2]
                 arguments = ["simulator", "--latency-ms", "50", "--latency-sigma", "0.5", "--port", port]
                 arguments += ["--log", str(self.directory / "calls.log")]
+                arguments += [part for fault in _FAULTS for part in ("--fault", fault)]
             case "store":
                 port = self._store.rpartition(":")[2]
                 home = self.directory if self.disk is None else self.disk.path

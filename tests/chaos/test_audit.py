@@ -8,7 +8,18 @@ from streamguard.intake.marks import Place
 from streamguard.stream.planned import Identity
 from tests.chaos.audit import Sent, examine
 from tests.chaos.audit_example import COST, clean_run
-from tests.chaos.audit_planting import Plant, again, calls, changed, committed, stored, swapped, with_fact, without
+from tests.chaos.audit_planting import (
+    Plant,
+    again,
+    calls,
+    changed,
+    committed,
+    piece,
+    stored,
+    swapped,
+    with_fact,
+    without,
+)
 from tests.chaos.audit_records import Told
 
 CLEAN = clean_run()
@@ -80,17 +91,17 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
     "a letter replayed twice": (
         again("admitted", -1),
         "twice",
-        "dead-letters/0/1 was replayed 2 times: admitted/0/10, admitted/0/11",
+        "dead-letters/0/1 was replayed 2 times: admitted/0/12, admitted/0/13",
     ),
     "a letter replayed with other bytes": (
         changed("admitted", -1, digest=b"other"),
         "wrong",
-        "admitted/0/10 holds other bytes than dead-letters/0/1",
+        "admitted/0/12 holds other bytes than dead-letters/0/1",
     ),
     "a letter replayed as the same pass": (
         changed("admitted", -1, identity=Identity("acme", "f0", 1)),
         "wrong",
-        "admitted/0/10 was replayed from dead-letters/0/1 and is no further pass of admitted/0/9",
+        "admitted/0/12 was replayed from dead-letters/0/1 and is no further pass of admitted/0/11",
     ),
     "a settlement missing": (without("settlements", 0), "open_reservations", "acme/r0/1 was let in"),
     "no payload": (without("payloads", 0), "lost", "outcomes/0/0 has no output in payloads"),
@@ -119,7 +130,7 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         "lost",
         "a record of bytes",
     ),
-    "a commit too far": (committed(8, {}, early_ms=100), "committed_too_far", "at 8, before it was done"),
+    "a commit too far": (committed(12, {}, early_ms=100), "committed_too_far", "at 12, before it was done"),
     "a mark too high": (committed(2, {Place("guarded", 0): 3}), "committed_too_far", "mark 3"),
     "a commit past the end": (committed(99, {}), "committed_too_far", "at 99, behind its end"),
     "something left": (
@@ -186,6 +197,31 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
         "order",
         "began when the second's had begun",
     ),
+    "an answer that readers do not hold whole": (
+        without("response-chunks", 2),
+        "shown",
+        "its reader holds 5 characters and is open",
+    ),
+    "an answer without its beginning": (without("response-chunks", 1), "shown", "holds 0 characters and is broken"),
+    "an answer that was shown otherwise": (piece(2, text="night"), "shown", "holds 10 characters and is final"),
+    "a stream begun anew and not ended": (piece(0, stream=9), "shown", "holds 2 characters and is open"),
+    "something kept of a cancelled request": (
+        piece(4, mark=None, text="x"),
+        "shown",
+        "is failed, its reader holds 1 characters",
+    ),
+    "an answer taken back": (piece(2, mark="retracted"), "shown", "and is retracted"),
+    "chunks of a request that wanted none": (piece(0, request_id="r0"), "shown", "acme/r0 wanted no pieces"),
+    "cancelled though nobody asked": (
+        lambda run: replace(run, sent=[replace(one, cancelled=False) for one in run.sent]),
+        "wrong",
+        "is cancelled, and nobody asked for that",
+    ),
+    "a broken stream that was never asked for": (
+        calls(lambda all_: [one for one in all_ if not one.partial]),
+        "wrong",
+        "which was not given",
+    ),
     "a gap": (
         lambda run: replace(
             run, ends={**run.ends, Place("outcomes", 0): 99}, committed={**run.committed, Place("outcomes", 0): 99}
@@ -199,8 +235,10 @@ PLANTED: dict[str, tuple[Plant, str, str]] = {
 def test_a_clean_run_is_clean() -> None:
     findings = examine(CLEAN)
     assert findings.ok, findings.summary()
-    assert (findings.requests, findings.outcomes, findings.dead_letters) == (9, 10, 2)
-    assert (findings.repeated_calls, findings.repeated_nusd, findings.cost_nusd) == (1, COST, 7 * COST)
+    assert (findings.requests, findings.outcomes, findings.dead_letters) == (11, 12, 2)
+    assert (findings.repeated_calls, findings.repeated_nusd, findings.cost_nusd) == (1, COST, 10 * COST - 2)
+    assert (findings.streams, findings.cancelled) == (2, 1)
+    assert (findings.estimated_calls, findings.estimated_nusd, findings.charged_nusd) == (2, 2 * COST - 2, 2 * COST)
     assert findings.void == 2, "what a deposed owner wrote counts for nobody"
     assert findings.unchecked == []
 
