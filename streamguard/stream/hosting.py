@@ -49,8 +49,9 @@ class Runs(Protocol):
 class Background(Protocol):
     """Work that stages rely on, such as reading a shared topic into memory.
 
-    It sets `ready` when the stages may start and runs until `stop` is set; once ready it may return earlier. What it
-    raises ends the worker, and so does a return before it was ready.
+    It sets `ready` when the stages may start and runs until `stop` is set, which is once all intakes have ended: steps that
+    finish within the grace need it to the last. Once ready it may return earlier. What it raises ends the worker, and so does
+    a return before it was ready.
     """
 
     async def __call__(self, ready: asyncio.Event, stop: asyncio.Event) -> None: ...
@@ -202,9 +203,12 @@ async def _serve(
         channels.append(channel)
         listening.append(answers.listening)
     worker = _Worker(app, course)
-    parts: list[_Part] = []
+    intakes: list[_Part] = []
+    behind: list[_Part] = []
+    over = asyncio.Event()
+    """No step runs any more."""
 
-    async def begin(part: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def begin(parts: list[_Part], part: str, work: Callable[[], Awaitable[None]]) -> None:
         parts.append(_Part(part, work, course))
         await app.add_runtime_dependency(parts[-1])
 
@@ -215,19 +219,23 @@ async def _serve(
         ready = [asyncio.Event() for _ in background]
         if not course.stop.is_set():
             for task, event in zip(background, ready, strict=True):
-                await begin("background", partial(_background, task, event, course.stop))
+                await begin(behind, "background", partial(_background, task, event, over))
         if await _all(ready + listening, unless=course.stop):
             if on_start:
                 on_start()
             for stage, channel in zip(stages, channels, strict=True):
-                await begin(f"stage {stage.name}", partial(_stage, stage, Batches(channel), course.stop))
+                await begin(intakes, f"stage {stage.name}", partial(_stage, stage, Batches(channel), course.stop))
         await course.stop.wait()
-        for part in parts:
+        for part in intakes:
             await part.ended.wait()  # the agents still run, so that what is in flight may end in order
+        over.set()
+        for part in behind:
+            await part.ended.wait()
     except Exception as error:  # noqa: BLE001 - a worker that cannot start says so like one that fails later
         course.fail("start", error)
     finally:
         course.end()
+        over.set()
         await worker.stop()
 
 

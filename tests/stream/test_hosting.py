@@ -45,13 +45,13 @@ LAST_QUESTION = "error TimeoutError"
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_in_order_and_the_agent_answers_to_the_last(start: Start, how: signal.Signals) -> None:
+def test_a_signal_ends_it_in_order_and_agent_and_background_stay_to_the_last(start: Start, how: signal.Signals) -> None:
     worker = start("plain")
     read_until(worker, LAST_QUESTION)
     worker.send_signal(how)
     out, log = worker.communicate(timeout=10)
     assert worker.returncode == 0
-    assert out.split("\n")[:2] == ["last 1", "debug False"]
+    assert out.splitlines() == ["last 1", "over", "debug False"]
     assert log == ""
 
 
@@ -59,7 +59,7 @@ def test_the_background_is_ready_before_any_intake_runs_and_errors_of_the_stage_
     worker = start("fails")
     out, log = worker.communicate(timeout=10)
     answers = ["answer b'one'", "error ValueError", "answer b'two'", LAST_QUESTION]
-    assert out.splitlines()[:-1] == ["background", "ready", "started", *answers]
+    assert out.splitlines()[:-1] == ["background", "ready", "started", *answers, "over"]
     assert worker.returncode == 1
     assert log.splitlines() == [
         "CRITICAL streamguard.stream.hosting the worker stops because of its stage first: "
@@ -73,7 +73,7 @@ def test_stages_run_side_by_side_each_over_its_own_agent(start: Start) -> None:
     read_until(worker, LAST_QUESTION)
     worker.terminate()
     out, _ = worker.communicate(timeout=10)
-    assert out.splitlines()[:-1] == ["last 1", "last 1"]
+    assert out.splitlines()[:-1] == ["last 1", "last 1", "over"]
     assert worker.returncode == 0
 
 

@@ -88,6 +88,7 @@ async def background(behaviour: str, ready: asyncio.Event, stop: asyncio.Event) 
     print("ready", flush=True)
     ready.set()
     await stop.wait()
+    print("over", flush=True)
 
 
 def main(behaviour: str, directory: str) -> int:
