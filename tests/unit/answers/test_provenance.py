@@ -9,6 +9,7 @@ import pytest
 from streamguard.answers.provenance import Signer
 from streamguard.events.outcome import Provenance
 from streamguard.events.reason import Reason
+from streamguard.events.request import FunctionCall, ToolCall
 from streamguard.events.stages import PromptUsed
 
 SIGNER = Signer("k1", b"a key")
@@ -109,3 +110,41 @@ def test_odd_text_can_be_signed() -> None:
 def test_an_empty_key_is_refused() -> None:
     with pytest.raises(ValueError, match="key"):
         Signer("k1", b"")
+
+
+def called(*calls: tuple[str, str, str]) -> tuple[ToolCall, ...]:
+    return tuple(ToolCall(id=one, function=FunctionCall(name=name, arguments=text)) for one, name, text in calls)
+
+
+CALLS = called(("c1", "send", '{"to":"ann"}'), ("c2", "look", "{}"))
+
+
+def test_an_answer_without_calls_is_signed_as_before_there_were_any() -> None:
+    key = hmac.digest(b"a key", b"streamguard/content", hashlib.sha256)
+
+    assert SIGNER.content_hash("hm") == hmac.digest(key, b"text:hm", hashlib.sha256).hex()
+
+
+def test_what_is_hashed_of_calls_is_what_the_module_says() -> None:
+    key = hmac.digest(b"a key", b"streamguard/content", hashlib.sha256)
+    content = b"calls:1:output=2:hm\nid=2:c1\nname=4:send\narguments=2:{}\n"
+
+    assert SIGNER.content_hash("hm", called(("c1", "send", "{}"))) == hmac.digest(key, content, hashlib.sha256).hex()
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        (),
+        CALLS[:1],
+        CALLS[::-1],
+        called(("c1", "send", '{"to":"bob"}'), ("c2", "look", "{}")),
+        called(("c1", "drop", '{"to":"ann"}'), ("c2", "look", "{}")),
+        called(("c9", "send", '{"to":"ann"}'), ("c2", "look", "{}")),
+    ],
+)
+def test_other_calls_do_not_verify(others: tuple[ToolCall, ...]) -> None:
+    signed_calls = SIGNER.sign(**STATEMENT, **RULES, tool_calls=CALLS)
+
+    assert SIGNER.verify(signed_calls, **STATEMENT, tool_calls=CALLS)
+    assert not SIGNER.verify(signed_calls, **STATEMENT, tool_calls=others)
