@@ -95,6 +95,7 @@ def test_everything_sent_ends_and_all_books_agree(tmp_path: Path) -> None:
     assert streams["requests"] > streams["shown"] > 20
     assert streams["chunks"] > 2 * streams["shown"]
     assert (streams["unlike_their_response"], report["cancelled"] > 0) == (0, True)
+    assert report["tool_calls"] > 0
     assert set(report["lanes_ms"]) == {"interactive", "batch"}
     assert audit["remarks"] == []
     assert _left_running(tmp_path) == []

@@ -47,6 +47,8 @@ class Figures:
     saved_nusd: int = 0
     unknown_costs: int = 0
     cancelled: int = 0
+    tool_calls: int = 0
+    """Answers that want tools called."""
     estimated: int = 0
     rungs: Counter[str] = field(default_factory=Counter[str])
     """Answers of models by the rung of the pyramid that gave them."""
@@ -82,6 +84,7 @@ class Figures:
         calls: Sequence[Mapping[str, Any]] = outcome.get("calls", ())
         for call in calls:
             self._add_call(call)
+        self.tool_calls += bool(outcome.get("tool_calls"))
         self.cancelled += outcome.get("reason") == "cancelled"
         if any(call["status"] != "skipped" for call in calls):
             self.lanes_us[outcome["head"].get("lane", "interactive")].append(timings["total_us"])

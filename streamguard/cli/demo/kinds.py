@@ -8,6 +8,7 @@ import orjson
 
 from streamguard.cli.demo import invented
 from streamguard.cli.demo.customers import Customers, ask_support, say
+from streamguard.cli.demo.tools import with_tools
 from streamguard.events.reason import Reason
 from streamguard.stream.planned import Planned
 
@@ -269,6 +270,7 @@ KINDS: dict[str, Kind] = {
     "help": Kind(_help),
     "backlog": Kind(_backlog),
     "cancelled": Kind(_cancelled),
+    "tools": Kind(with_tools),
     "injection": Kind(_injection),
     "secret": Kind(_secret),
     "misplaced": Kind(_misplaced),

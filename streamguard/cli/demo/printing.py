@@ -107,7 +107,7 @@ def _streams_line(report: Report) -> str:
         f"{audiences.restarted:,} begun anew, {audiences.retracted:,} taken back; first token after "
         f"{percentile(first, 0.5) / 1e3:,.0f} ms, p99 {percentile(first, 0.99) / 1e3:,.0f} ms of the call, first text after "
         f"{percentile(texts, 0.5) * 1e3:,.0f} ms, p99 {percentile(texts, 0.99) * 1e3:,.0f} ms of the request. "
-        f"Cancelled: {report.figures.cancelled:,}"
+        f"Cancelled: {report.figures.cancelled:,}. Answers that call tools: {report.figures.tool_calls:,}"
     )
 
 

@@ -142,6 +142,7 @@ class Report:
                 "first_text_ms": _percentiles([each * 1e6 for each in self.audiences.first_texts]),
             },
             "cancelled": figures.cancelled,
+            "tool_calls": figures.tool_calls,
             "lanes_ms": {lane: _percentiles(times) for lane, times in sorted(figures.lanes_us.items())},
             "audit": {
                 "passed": not self.problems(),

@@ -22,6 +22,7 @@ SHARES: Mapping[str, float] = {
     "help": 0.03,
     "backlog": 0.055,
     "cancelled": 0.02,
+    "tools": 0.02,
     "injection": 0.02,
     "secret": 0.01,
     "misplaced": 0.01,
