@@ -182,8 +182,18 @@ def make_producer(settings: Settings, *, compression: Literal["gzip"] | None = N
 
 
 def give_up(producer: AIOKafkaProducer, error: Exception) -> None:
-    """Fail all that was handed over and is not acknowledged. Otherwise its `stop` would wait for what has no leader."""
-    cast("Any", producer)._message_accumulator.fail_all(error)
+    """Fail all that was handed over and is not acknowledged. Otherwise its `stop` would wait for what has no leader.
+
+    A batch that waits to be sent again is over as well: aiokafka would look for it in vain, and leave `stop` with that KeyError
+    before its connections are closed.
+    """
+    accumulator = cast("Any", producer)._message_accumulator
+    accumulator.fail_all(error)
+    accumulator.reenqueue = _not_again
+
+
+def _not_again(batch: object) -> None:
+    """Is told of each batch that would be sent again."""
 
 
 async def send_empty(

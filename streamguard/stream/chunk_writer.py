@@ -141,7 +141,7 @@ class KafkaChunks:
         while not stop.is_set():
             try:
                 self._producer = await self._started()
-            except KafkaError as error:
+            except (KafkaError, ConnectionError) as error:
                 log.warning("no new producer of chunks yet", extra={"error": type(error).__name__})
                 await self._clock.sleep(PAUSE)
             else:
@@ -155,7 +155,7 @@ class KafkaChunks:
         give_up(producer, KafkaError("closed"))
         try:
             await producer.stop()
-        except Exception as error:  # noqa: BLE001 - a batch that was given up while it was sent again is a KeyError, for one
+        except KafkaError as error:
             log.warning("closing a producer", extra={"error": type(error).__name__})
 
 
