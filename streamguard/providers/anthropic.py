@@ -23,7 +23,7 @@ from streamguard.providers.structured import adapt
 from streamguard.providers.transport import AiohttpTransport
 
 _NO_FORMS: frozenset[Feature] = frozenset({"json_schema", "json_object"})
-_TOKENS = ("tokens", "input-tokens", "output-tokens")
+_TOKENS = ("tokens", "input-tokens")
 
 
 class AnthropicProvider:
@@ -91,7 +91,8 @@ class AnthropicProvider:
 def rate_limit(headers: Mapping[str, str], now_us: int) -> RateLimit | None:
     """What the `anthropic-ratelimit-…` headers tell at a time in microseconds since the epoch; None without them.
 
-    Tokens are limited in several ways at once (all, of the input, of the output): the one with the fewest left is told.
+    Tokens are limited in several ways at once: of all of them and of the input, the one with fewer left is told. What is left of
+    the output alone is not comparable: it may be a fifth of a prompt's tokens, which then would wait for it at every call.
     """
     requests, requests_reset = _left(headers, "requests", now_us)
     tokens, tokens_reset = min(

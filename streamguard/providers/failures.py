@@ -27,14 +27,16 @@ ERROR_BODY_BYTES = 16_384
 """So much of an error's body is read, for the code in it."""
 _WORD = re.compile(r"[A-Za-z0-9._:/@+=-]{1,128}")
 _MAY_PASS = frozenset({408, 409, 425})
-_NO_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance"})
-"""Said with a 429 by some, and yet no waiting helps: the account is empty."""
+_NO_MONEY = frozenset(
+    {"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance", "enforced_spend_limit_reached"}
+)
+"""Said with a 429 by some, and yet no waiting helps: the account is empty, or may spend no more this month."""
 _STATUS_OF_CODE = {
     "rate_limit_exceeded": 429,
     "rate_limit_error": 429,
     "rate_limit_reached": 429,
     "too_many_requests": 429,
-    "insufficient_quota": 402,
+    **dict.fromkeys(_NO_MONEY, 402),
     "server_error": 500,
     "internal_error": 500,
     "internal_server_error": 500,
@@ -62,10 +64,17 @@ def word(value: object) -> str | None:
 
 
 def code_of(error: object) -> str | int | None:
-    """The code of an `error` object as vendors write it: its `code`, or else its `type`; never its message."""
+    """The code of an `error` object as vendors write it: its `code`, or else its `type`; never its message.
+
+    Anthropic tells a monthly cap that is reached from a usual 429 by `details` alone.
+    """
     if not isinstance(error, dict):
         return None
     told = cast("dict[str, object]", error)
+    details = told.get("details")
+    finer = cast("dict[str, object]", details).get("error_code") if isinstance(details, dict) else None
+    if isinstance(finer, str) and finer in _NO_MONEY:
+        return finer
     code = told.get("code")
     if isinstance(code, int) and not isinstance(code, bool):
         return code

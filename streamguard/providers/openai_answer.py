@@ -110,7 +110,8 @@ def finish(value: object) -> str | None:
 def read_usage(value: Any) -> Usage | None:
     """Tokens as reported; None, never zero, where the report is missing or makes no sense: the answer is good all the same.
 
-    Output includes reasoning. Where the total shows that a server counts it apart (xAI does), it is added.
+    Output includes reasoning. Where the total shows that a server counts it apart (xAI does), it is added. There is no prompt of
+    no tokens: servers that do not count tell 0.
     """
     try:
         given, made = _tokens(value["prompt_tokens"]), _tokens(value["completion_tokens"])
@@ -120,7 +121,7 @@ def read_usage(value: Any) -> Usage | None:
         thought = _tokens((value.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0)
         if thought and (thought > made or value.get("total_tokens") == given + made + thought):
             made += thought
-        if cached > given:
+        if not given or cached > given:
             return None
         return Usage(input_tokens=given, output_tokens=made, cache_read_tokens=cached, reasoning_tokens=thought)
     except UNREADABLE:

@@ -1,7 +1,11 @@
 """A question as OpenAI's chat completions take it."""
 
+import re
+
 from streamguard.events.request import Message, ResponseFormat, Tool
 from streamguard.providers.contract import ChatRequest
+
+_FOREIGN = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def request_body(ask: ChatRequest, tokens_field: str, *, stream: bool = False, usage: bool = True) -> dict[str, object]:
@@ -62,7 +66,9 @@ def _form(form: ResponseFormat) -> dict[str, object]:
     if form.json_schema is None:
         return {"type": form.type}
     inner = form.json_schema
+    # OpenAI takes fewer characters in a name than we do, and refuses the question for one
+    name = _FOREIGN.sub("_", inner.name)[:64]
     return {
         "type": form.type,
-        "json_schema": {"name": inner.name, "schema": inner.schema_, "strict": inner.strict},
+        "json_schema": {"name": name, "schema": inner.schema_, "strict": inner.strict},
     }

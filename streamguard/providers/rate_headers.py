@@ -64,7 +64,7 @@ def retry_after(value: str | None, now_us: int) -> float | None:
     except ValueError:
         try:
             wait = parsedate_to_datetime(value).timestamp() - now_us / 1e6
-        except ValueError:
+        except (ValueError, OverflowError):  # the latter for numbers that no date has
             return None
     # NaN compares false with everything
     return max(0.0, wait) if wait < float("inf") else None

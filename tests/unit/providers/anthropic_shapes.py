@@ -37,7 +37,17 @@ RATES = {
     "anthropic-ratelimit-output-tokens-remaining": "79000",
     "anthropic-ratelimit-output-tokens-reset": "2027-01-15T08:00:30.500000+00:00",
 }
-RATE = RateLimit(3999, 1.0, 79000, 30.5)
+RATE = RateLimit(3999, 1.0, 400_000, 0.0)
+SPENT = orjson.dumps(
+    {
+        "type": "error",
+        "error": {
+            "type": "rate_limit_error",
+            "message": "what the user said",
+            "details": {"error_code": "enforced_spend_limit_reached"},
+        },
+    }
+)
 
 
 def asking(schema: dict[str, Any]) -> ResponseFormat:
@@ -111,6 +121,7 @@ WHOLE = [
         headers={**RATES, "retry-after": "12"},
     ),
     shape("acceleration", error("rate_limit_error"), RateLimited(status=429), status=429),
+    shape("a month's cap", SPENT, NotAuthorized(status=429), status=429),
     shape("api error", error("api_error"), ServerFailed(status=500), status=500),
     shape("overloaded", error("overloaded_error"), ServerFailed(status=529), status=529),
     shape("page of a proxy", b"<html>", ServerFailed(status=502), status=502, headers={"content-type": "text/html"}),

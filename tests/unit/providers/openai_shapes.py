@@ -70,6 +70,11 @@ WHOLE = [
     ),
     Shape("openai refusal", completion({"content": None, "refusal": "I cannot."}), answer("I cannot.")),
     Shape("openai cut at its cap", completion({"content": "Grü"}, "length"), answer("Grü", finish="length")),
+    Shape(
+        "a server that does not count",
+        completion({"content": TEXT}, usage={"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}),
+        answer(TEXT, None),
+    ),
     Shape("nothing said", completion({"content": ""}), EmptyAnswer(status=200, usage=READ, finish_reason="stop")),
     Shape(
         "azure",

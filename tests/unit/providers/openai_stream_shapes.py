@@ -197,6 +197,8 @@ STREAMS = [
     Shape("no end but the last finish reason", events(*HELLO, STOP, done=False), answer(TEXT, None)),
     Shape("no empty line after the end", events(*HELLO, STOP).rstrip(b"\n"), answer(TEXT, None)),
     Shape("nothing but an end", events(*HELLO), answer(TEXT, None, None)),
+    Shape("an event that cannot be read after it was complete", events(*HELLO, STOP, "{oh"), answer(TEXT, None)),
+    Shape("an error after it was complete", events(*HELLO, STOP, {"error": {"code": 500}}), answer(TEXT, None)),
     Shape("broken after it was complete", events(*HELLO, STOP, done=False), answer(TEXT, None), breaks=True),
     Shape("nothing after [DONE] counts", events(*HELLO, STOP) + events(chunk({"content": "!"})), answer(TEXT, None)),
     Shape("cut at its cap", events(*HELLO, chunk({}, "length")), answer(TEXT, None, "length")),

@@ -132,10 +132,14 @@ def test_an_error_under_a_good_status_is_what_its_code_says(
     assert (type(late), late.charge) == (begun, "unknown")
 
 
-@pytest.mark.parametrize("code", ["insufficient_quota", "billing_hard_limit_reached"])
+@pytest.mark.parametrize(
+    "code", ["insufficient_quota", "billing_hard_limit_reached", "insufficient_balance", "enforced_spend_limit_reached"]
+)
 def test_no_waiting_helps_an_account_that_is_empty(code: str) -> None:
     error = error_of_status(429, {"retry-after": "1"}, NOW_US, code=code)
     assert (error.code, error.retriable, error.blames_provider) == ("auth", False, False)
+    inside = error_inside({"code": code}, otherwise=InvalidResponse)
+    assert (inside.code, inside.retriable, inside.blames_provider) == ("auth", False, False)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +154,8 @@ def test_no_waiting_helps_an_account_that_is_empty(code: str) -> None:
         ("soon", None),
         ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0),
         ("Fri, 15 Jan 2027 07:00:00 GMT", 0.0),
+        ("Fri, 15 Jan 2027 08:00:30 +99999999999999999999", None),
+        ("Fri, 99999999999999999999 Jan 2027 08:00:30 GMT", None),
     ],
 )
 def test_retry_after_is_read_in_seconds_or_as_a_date(value: str | None, seconds: float | None) -> None:

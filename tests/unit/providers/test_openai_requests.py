@@ -11,9 +11,11 @@ from streamguard.errors import ConfigError
 from streamguard.events.request import (
     FunctionCall,
     FunctionTool,
+    JsonSchemaFormat,
     Message,
     NamedFunction,
     NamedTool,
+    ResponseFormat,
     Tool,
     ToolCall,
 )
@@ -75,6 +77,12 @@ async def test_tools_and_the_choice_among_them() -> None:
     assert body["tool_choice"] == {"type": "function", "function": {"name": "refund"}}
     body = await body_of(ChatRequest("m", TALK, 50, "k", "r", tools=(TRACK,), tool_choice="required"))
     assert body["tool_choice"] == "required"
+
+
+async def test_a_form_has_a_name_that_openai_takes() -> None:
+    form = ResponseFormat(type="json_schema", json_schema=JsonSchemaFormat(name="acme/ticket.v2" + "x" * 80, schema={}))
+    body = await body_of(ChatRequest("m", TALK, 50, "k", "r", response_format=form))
+    assert body["response_format"]["json_schema"]["name"] == "acme_ticket_v2" + "x" * 50
 
 
 async def test_what_is_not_asked_for_is_not_there() -> None:
