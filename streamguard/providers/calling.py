@@ -221,6 +221,8 @@ class HttpCalls:
                 patience.wait(None, CallTimeout)
                 await progress.text(text)
             if failed is not None:
+                if reading.complete:
+                    return
                 raise failed
             if chunk is None:
                 if not reading.complete:
