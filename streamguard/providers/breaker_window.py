@@ -11,6 +11,8 @@ Trip = Literal["in_a_row", "failure_rate", "slow"]
 
 _BUCKETS = 10
 """The window is counted in this many parts: constant memory and work at any rate, for a window that ends up to a tenth early."""
+_CHANCE = 1.1e-5
+"""A row of failures with a higher chance is none that opens: five are enough for up to a tenth of calls that fail anyway."""
 
 
 @dataclass(slots=True)
@@ -40,9 +42,8 @@ class Window:
     def failure(self, now: float, seconds: float) -> Trip | None:
         """The provider failed, after `seconds`. What speaks against more calls now."""
         self._in_a_row += 1
-        if self._in_a_row >= self._settings.failures:
-            return "in_a_row"
-        return self._count(now, failed=True, slow=seconds > self._settings.slow)
+        trip = self._count(now, failed=True, slow=seconds > self._settings.slow)
+        return "in_a_row" if self._in_a_row >= self._settings.failures and not self._by_chance() else trip
 
     def clear(self) -> None:
         """Forget all calls."""
@@ -64,6 +65,13 @@ class Window:
         if slow and sum(bucket.slow for bucket in self._buckets) >= self._settings.slow_rate * calls:
             return "slow"
         return None
+
+    def _by_chance(self) -> bool:
+        """Whether the calls before this row failed so often that such a row is no news: of a model that fails 30 % of its calls,
+        one in 400 begins five failures in a row. To stop asking it would cost the other 70 %."""
+        calls = sum(bucket.calls for bucket in self._buckets) - self._in_a_row
+        failures = sum(bucket.failures for bucket in self._buckets) - self._in_a_row
+        return calls >= self._settings.minimum_calls and (failures / calls) ** self._in_a_row > _CHANCE
 
     def _bucket(self, now: float) -> _Bucket:
         number = int(now / (self._settings.window / _BUCKETS))

@@ -51,9 +51,11 @@ class Model:
         recent = [one for one in self.ended if one.part > int(now) - 10]
         failures, slows = sum(one.failed for one in recent), sum(one.slow for one in recent)
         enough = len(recent) >= SETTINGS.minimum_calls
-        row = self.ended[-SETTINGS.failures :]
+        row = next((n for n, one in enumerate(reversed(self.ended)) if not one.failed), len(self.ended))
+        before = len(recent) - row
+        chance = before >= SETTINGS.minimum_calls and ((failures - row) / before) ** row > 1.1e-5
         opens = (
-            (len(row) == SETTINGS.failures and all(one.failed for one in row))
+            (row >= SETTINGS.failures and not chance)
             or (failed and enough and failures / len(recent) >= SETTINGS.failure_rate)
             or (slow and enough and slows / len(recent) >= SETTINGS.slow_rate)
         )
