@@ -130,7 +130,7 @@ class Breaker(Section):
     """When to stop calling a model that fails, and when to try again."""
 
     failures: int = Field(default=5, ge=1)
-    """Failures in a row that open it."""
+    """Failures in a row that open it; more of them where so many calls of the window failed that this may be chance."""
     failure_rate: float = Field(default=0.5, gt=0, le=1)
     """Or this share of failures among the calls of `window` seconds, when there were `minimum_calls`."""
     window: float = Field(default=10.0, gt=0)
@@ -164,6 +164,9 @@ class Concurrency(Section):
 
     decrease: float = Field(default=0.5, gt=0, lt=1)
     minimum: int = Field(default=1, ge=1)
+    wait: float = Field(default=1.0, ge=0)
+    """How long an interactive question waits for a place while it may ask another model instead; for the last one as long as
+    for a call."""
 
 
 class BatchLane(Section):

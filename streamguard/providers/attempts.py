@@ -127,6 +127,11 @@ class Attempts:
         """Whether the last candidate was not called because its provider causes too many calls already."""
         return bool(self.calls) and self.calls[-1].error == "retry_budget"
 
+    @property
+    def crowded(self) -> bool:
+        """Whether the last candidate was not called because it had no place in time."""
+        return bool(self.calls) and self.calls[-1].error == "saturated"
+
     def usage(self) -> Usage:
         """Tokens of all calls that are known or estimated."""
         total = Usage()

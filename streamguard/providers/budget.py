@@ -16,7 +16,8 @@ taken of late. Two rules follow, and they are of different kinds:
   that come next. All other further calls need something to be left.
 
 So, at a steady rate and whoever fails, the calls a question are at most 1 + max(share, per_second / rate). Only those questions
-can go beyond it that were out before the first failure was seen: rate x time to fail, once an outage.
+can go beyond it that were out before the first failure was seen (rate x time to fail, once an outage), and those that go to
+their first choice without leave because no other model has a place: it is asked rather than nobody.
 
 Sources: the budget of answers with a floor a second is Finagle's `RetryBudget`; to send less to a backend by what it was seen to
 refuse is the adaptive throttling of Google's SRE book (Handling Overload).
@@ -94,6 +95,10 @@ class Budget:
         self._first_at = self._clock.monotonic()
         return True
 
+    def sent_anyway(self) -> None:
+        """For `Stake`: a question goes to its first choice without leave; it is out until it `came_back`."""
+        self._out += 1
+
     def came_back(self) -> None:
         """For `Stake`: the first choice has answered the question or failed it."""
         self._out -= 1
@@ -159,6 +164,13 @@ class Stake:
         if not self._first and not self._ended:
             self._first = self._out = self._owed = self._budget.ask_first()
         return self._first
+
+    def insist(self) -> None:
+        """Go to the first choice although `first` said no, for no other has a place. From then on the question is like any
+        other that went there: what it causes is counted, and one fallback is never refused."""
+        if not self._first and not self._ended:
+            self._first = self._out = self._owed = True
+            self._budget.sent_anyway()
 
     def retry(self) -> bool:
         """Leave to ask the same model again. Charged when given."""

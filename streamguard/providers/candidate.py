@@ -3,6 +3,7 @@
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from streamguard.clock import Clock
 from streamguard.config import Invoke
@@ -23,6 +24,9 @@ SHORTEST_CALL = 0.01
 _NEWS = 0.05
 """Seconds; who waited longer for a turn looks at the breaker anew."""
 
+Way = Literal["usual", "at_once", "insist", "patient"]
+"""How a candidate is asked: if it has a place at once, since the first choice has one and only the budget is against it; though
+the budget is against it, since nobody else has a place; or again, and with a wait, after all of that."""
 Passage = Callable[[], Awaitable[None]]
 """Returns when this worker may call a model; may take long, and may be cancelled."""
 
@@ -32,7 +36,7 @@ class Errand:
     """One question to one candidate: the unit that is tried, and tried again, under one idempotency key.
 
     `longest` is in seconds, for one call; `after` counts the candidates behind this one, for each of which a call is kept;
-    `tokens` are about those of question and answer. `insist`: it is asked though the budget is against it, for nobody else is left.
+    `tokens` are about those of question and answer.
     """
 
     step: Step
@@ -44,7 +48,7 @@ class Errand:
     tokens: int
     stake: Stake
     audience: Audience | None = None
-    insist: bool = False
+    way: Way = "usual"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +130,8 @@ class CandidateCaller:
         turn: Turn | None = None
         try:
             came = self._clock.monotonic()
-            # what a fallback needs is not spent on waiting for a place here
-            kept = self._settings.fallback_timeout if errand.after else 0.0
-            longest = min(errand.longest, attempts.time_left() - kept)
-            turn = await self._turns.enter(*names, errand.lane, tokens=errand.tokens, longest=max(0.0, longest))
+            patience = self._patience(errand, attempts)
+            turn = await self._turns.enter(*names, errand.lane, tokens=errand.tokens, longest=patience)
             why: Skip | None = None if turn else "saturated"
             if turn is not None and self._clock.monotonic() - came > _NEWS:
                 self._breakers.release(permit)
@@ -149,10 +151,26 @@ class CandidateCaller:
         self._give_back(permit, turn)
         return why or "saturated"
 
+    def _patience(self, errand: Errand, attempts: Attempts) -> float:
+        """Seconds to wait for a place. What a fallback needs is not spent on it; and where another model may have a place, a
+        queue here would only make everybody late. A question of the batch lane has the time."""
+        if errand.way == "at_once":
+            return 0.0
+        if not errand.after:
+            return max(0.0, min(errand.longest, attempts.time_left()))
+        longest = errand.longest if errand.lane == "batch" else min(errand.longest, self._settings.concurrency.wait)
+        return max(0.0, min(longest, attempts.time_left() - self._settings.fallback_timeout))
+
     def _in_budget(self, errand: Errand, attempts: Attempts, kind: Kind) -> bool:
         """A question's first call is its own; what comes beyond it is what an outage multiplies. Retries have leave already."""
         if kind == "first":
-            return errand.stake.first() or (errand.insist and (not attempts.made or errand.stake.fallback()))
+            leave = errand.stake.first()
+            if leave or errand.way != "insist":
+                return leave
+            if attempts.made:
+                return errand.stake.fallback()
+            errand.stake.insist()
+            return True
         return kind != "fallback" or not attempts.made or errand.stake.fallback()
 
     def _give_back(self, permit: Permit | None, turn: Turn | None) -> None:

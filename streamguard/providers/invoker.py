@@ -4,6 +4,7 @@ The pyramid: the candidates of the plan, the preferred first; a stale cache entr
 """
 
 import random
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +20,7 @@ from streamguard.providers.answered import Answered, Source
 from streamguard.providers.attempts import Attempts, Kind
 from streamguard.providers.breakers import Breakers
 from streamguard.providers.budget import RetryBudgets, Stake
-from streamguard.providers.candidate import SHORTEST_CALL, CandidateCaller, Errand, Passage
+from streamguard.providers.candidate import SHORTEST_CALL, CandidateCaller, Errand, Passage, Way
 from streamguard.providers.contract import ChatAnswer, ChatProvider, ChatRequest
 from streamguard.providers.prices import PriceBook
 from streamguard.providers.question import Question
@@ -84,10 +85,10 @@ class Invoker:
         Everything ends within `invoke.timeout` (`invoke.batch.timeout`) and before the question's deadline; at most
         `reservation.calls` calls are made. A retry repeats the question to the same candidate; it is one of `retries` for all
         candidates together, and leaves a call for each candidate behind. Retries and fallbacks that follow a call need leave of
-        the budget of the provider that the question was bound for; while that has none, questions go to the others first
-        (`streamguard.providers.budget`). A
-        candidate that timed out is not asked again while there are others. An answer with a wrong form (`check`) goes back to its
-        model with what is wrong.
+        the budget of the provider that the question was bound for; while that has none, questions go to the others first, to those
+        that have a place at once (`streamguard.providers.budget`). Elsewhere an interactive question waits for a place
+        `concurrency.wait` at most, the last candidate's excepted. A candidate that timed out is not asked again while there are
+        others. An answer with a wrong form (`check`) goes back to its model with what is wrong.
 
         Calls are named so that a second run of the same request names them alike: the n-th question that the plan can lead to
         has the idempotency key `call_id_base/n`; its tries are the calls `call_id_base/n`, `call_id_base/n.1`, ….
@@ -137,21 +138,25 @@ class Invoker:
 
     async def _ask_each(self, run: "_Run", plan: Plan, stake: Stake) -> Answered | None:
         """The answer of the first candidate that gives one."""
-        order = [(number, step, False) for number, step in enumerate(plan.steps)]
-        for place, (number, step, insist) in enumerate(order):  # it may grow by one
+        waiting: deque[tuple[int, Step, Way]] = deque((number, step, "usual") for number, step in enumerate(plan.steps))
+        way_of_others: Way = "usual"
+        while waiting:
+            number, step, way = waiting.popleft()
+            way = way_of_others if number and way == "usual" else way
             kind: Kind = "first" if number == 0 else "fallback"
-            errand = self._errand(run, step, number, kind, len(order) - place - 1, stake, insist=insist)
+            errand = self._errand(run, step, number, kind, len(waiting), stake, way)
             answer = await self._caller.answer(errand, run.attempts)
             if answer is not None:
                 return await self._in_form(run, errand, answer, number)
-            if number == 0 and not insist and run.attempts.made == 0 and run.attempts.out_of_budget:
-                # its provider causes too many calls already; it is asked in spite of that if nobody else can be
-                order.append((number, step, True))
+            if way == "usual" and number == 0 and run.attempts.made == 0 and run.attempts.out_of_budget:
+                # its provider causes too many calls already; it is asked in spite of that if nobody else can be at once
+                waiting.append((number, step, "insist"))
+                way_of_others = "at_once"
+            elif way == "at_once" and run.attempts.crowded:
+                waiting.append((number, step, "patient"))
         return None
 
-    def _errand(
-        self, run: "_Run", step: Step, number: int, kind: Kind, after: int, stake: Stake, *, insist: bool
-    ) -> Errand:
+    def _errand(self, run: "_Run", step: Step, number: int, kind: Kind, after: int, stake: Stake, way: Way) -> Errand:
         ask, candidate, key = run.question.ask, step.candidate, self._key(run, number, 0)
         request = ChatRequest(
             model=candidate.model,
@@ -166,9 +171,7 @@ class Invoker:
         )
         longest = candidate.timeout if kind == "first" else min(candidate.timeout, self._settings.fallback_timeout)
         tokens = run.question.input_tokens + step.max_output_tokens
-        return Errand(
-            step, request, kind, longest, after, run.question.lane, tokens, stake, run.question.audience, insist
-        )
+        return Errand(step, request, kind, longest, after, run.question.lane, tokens, stake, run.question.audience, way)
 
     async def _in_form(self, run: "_Run", errand: Errand, answer: ChatAnswer, number: int) -> Answered:
         """The answer, sent back while its form is wrong and that is still possible."""

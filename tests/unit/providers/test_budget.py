@@ -203,3 +203,17 @@ def test_the_line_without_a_budget_asks_far_more() -> None:
     free = RetryBudget(share=1000)
     _, during, _ = Line((between(60, 120, DOWN), WELL, WELL), settings=free, retries=1).run(180)
     assert during.calls_a_question == pytest.approx(3, abs=0.1)
+
+
+def test_who_insists_is_counted_like_others_and_has_a_fallback() -> None:
+    budget = Budget("p", SETTINGS, FakeClock())
+    fail(budget, 4)
+    stake = budget.open()
+    assert not stake.first()
+    stake.insist()
+    assert not stake.retry()
+    before = budget.left
+    assert stake.fallback()
+    assert not stake.fallback()
+    assert budget.left == before - 1
+    stake.end(live=True)

@@ -58,6 +58,33 @@ async def test_it_is_asked_in_spite_of_that_when_nobody_else_can_be() -> None:
     assert (alone.text, alone.degraded) == ("good", None)
 
 
+async def test_it_is_asked_in_spite_of_that_when_nobody_else_has_a_place_at_once() -> None:
+    setting = Setting((ServerFailed(status=500),) * 2, budget=NO_FURTHER, retries=0, places=1)
+    await setting.ask()
+    held = await setting.fleet.turns.enter("b", "spare", "interactive", tokens=1, longest=1)
+    assert held is not None
+    began = setting.clock.now_us()
+    calls = (await setting.ask()).calls
+    assert [(call.model, call.error) for call in calls] == [
+        ("flagship", "retry_budget"),
+        ("spare", "saturated"),
+        ("flagship", "server_error"),
+        ("spare", "saturated"),
+    ]
+    assert [call.started_at - began for call in calls[:3]] == [0, 0, 0]
+    assert setting.clock.now_us() > began
+
+
+async def test_a_question_waits_for_a_place_for_a_second_while_there_are_others_and_in_the_batch_lane_longer() -> None:
+    for lane, seconds in (("interactive", 1.0), ("batch", 10.0)):
+        setting = Setting(places=1)
+        held = await setting.fleet.turns.enter("a", "flagship", "interactive", tokens=1, longest=1)
+        assert held is not None
+        answered = await setting.ask(lane=lane)
+        assert [call.error for call in answered.calls] == ["saturated", None]
+        assert setting.clock.slept.count(seconds) == 1
+
+
 async def test_a_model_without_a_free_place_is_left_for_the_next() -> None:
     setting = Setting(places=1, timeout=8)
     held = await setting.fleet.turns.enter("a", "flagship", "interactive", tokens=1, longest=1)
