@@ -35,14 +35,17 @@ async def main() -> None:
             consumer.seek(place, start)
         if options.ask:
             await _ask(options)
-        reader = ChunkReader()
+        # a request's id is its tenant's alone
+        reader, asked = ChunkReader(), (options.tenant, options.request)
         async for record in consumer:
             if record.topic == chunks:
                 chunk = Chunk.model_validate_json(record.value or b"")
-                if chunk.request_id == options.request:
+                if (chunk.tenant_id, chunk.request_id) == asked:
                     _show(reader, chunk)
-            elif orjson.loads(record.value or b"{}")["request_id"] == options.request:
-                _close(reader, Response.model_validate_json(record.value or b""))
+                continue
+            response = Response.model_validate_json(record.value or b"")
+            if (response.tenant_id, response.request_id) == asked:
+                _close(reader, response)
                 return
     finally:
         await consumer.stop()
