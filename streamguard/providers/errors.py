@@ -147,12 +147,22 @@ class ResponseTooLarge(CallFailed):
     answered = True
 
 
+_FOR_GOOD = frozenset({"length", "content_filter"})
+"""Why an answer is empty, where the same question to the same model is as empty again: all its tokens went into thoughts, or the
+model's own filter took it away."""
+
+
 class EmptyAnswer(CallFailed):
-    """A completion without any text. It is charged like every other: `usage` is what the provider counted."""
+    """A completion without any text. It is charged like every other: `usage` is what the provider counted.
+
+    No breaker counts it: the provider did its work, and whoever asks for nothing would close it for everybody. What it causes
+    is bounded by the budget of retries. It is not retriable where its `finish_reason` is one that will come again.
+    """
 
     code_ = "empty_answer"
     retriable_ = True
     charge = "usage"
+    blames_provider = False
     answered = True
 
     def __init__(
@@ -165,6 +175,7 @@ class EmptyAnswer(CallFailed):
         response_model: str | None = None,
     ) -> None:
         super().__init__(status=status)
+        self.retriable = finish_reason not in _FOR_GOOD
         self.usage = usage
         self.finish_reason = finish_reason
         self.response_id = response_id

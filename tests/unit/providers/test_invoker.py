@@ -99,6 +99,24 @@ async def test_a_failure_that_will_not_pass_goes_to_the_next_candidate_and_blame
     assert setting.breakers.states().get(("a", "flagship"), "closed") == "closed"
 
 
+async def test_whoever_asks_for_nothing_opens_no_breaker_for_others() -> None:
+    setting = Setting((EmptyAnswer(status=200, usage=USAGE, finish_reason="stop"),) * 12)
+    for _ in range(3):
+        answered = await setting.ask()
+        assert [call.error for call in answered.calls] == ["empty_answer"] * 4 + [None]
+    assert setting.breakers.states()["a", "flagship"] == "closed"
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+async def test_an_answer_that_would_be_as_empty_again_is_not_asked_for_again(reason: str) -> None:
+    setting = Setting((EmptyAnswer(status=200, usage=USAGE, finish_reason=reason),))
+    answered = await setting.ask()
+    assert told(answered) == [
+        ("t/r/1/1", "flagship", "first", "empty_answer", PRICE),
+        ("t/r/1/3", "spare", "fallback", None, PRICE),
+    ]
+
+
 async def test_a_timeout_is_not_repeated_while_there_are_other_candidates() -> None:
     setting = Setting((99.0,))
     answered = await setting.ask()
