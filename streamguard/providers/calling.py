@@ -86,7 +86,11 @@ class HttpCalls:
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> None:
         self._url = url
-        self._headers = dict(headers)
+        # encoded once, and not for each request
+        self._headers = {
+            accept: httpx.Headers({**headers, "accept": accept}).raw
+            for accept in ("application/json", "text/event-stream")
+        }
         self._transport = transport
         self._clock = clock
         self._rate_of = rate_of
@@ -152,18 +156,19 @@ class HttpCalls:
     async def _send(self, ask: ChatRequest, body: bytes, accept: str) -> httpx.Response:
         # The transport is spoken to directly: httpx's client adds cookies, redirects, proxies and event hooks, which are not
         # wanted here, and more CPU than the transport itself needs.
+        # With `stream` in place of `content` its request does not look for headers that may be missing.
         request = httpx.Request(
             "POST",
             self._url,
-            headers={
-                **self._headers,
-                "accept": accept,
-                "content-length": str(len(body)),
-                "idempotency-key": ask.idempotency_key,
-                "x-request-id": ask.request_id,
-            },
-            content=body,
+            headers=[
+                *self._headers[accept],
+                (b"content-length", b"%d" % len(body)),
+                (b"idempotency-key", ask.idempotency_key.encode("ascii")),
+                (b"x-request-id", ask.request_id.encode("ascii")),
+            ],
+            stream=httpx.ByteStream(body),
         )
+        request.read()
         try:
             return await self._transport.handle_async_request(request)
         except httpx.HTTPError as error:

@@ -92,3 +92,28 @@ def test_comments_without_end_take_no_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 100_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "before", [b"", b":\n\n", b"event: x\n", b"data: a\n", b":\n\ndat", b"data: a\r", b"\xef\xbb\xbf"]
+)
+@pytest.mark.parametrize(
+    "chunk", [b"data: {}\n\n", b"data: \n\n", b"data: {}\r\n\n", b"data: {\n}\n\n", b"data:  {}\n\n"]
+)
+def test_an_event_that_comes_as_one_is_read_as_if_it_had_come_in_pieces(
+    before: bytes, chunk: bytes, after: bytes
+) -> None:
+    whole, pieces = EventReader(), EventReader()
+    once = [*whole.feed(before), *whole.feed(chunk), *whole.feed(chunk), *whole.feed(after), *whole.end()]
+    slowly = [event for byte in before + chunk + chunk + after for event in pieces.feed(bytes([byte]))]
+
+    assert once == [*slowly, *pieces.end()]
+
+
+def test_a_long_event_that_comes_as_one_is_refused_like_any_other() -> None:
+    reader = EventReader(most=64)
+    reader.feed(b":\n\n")
+
+    assert reader.feed(b"data: %b\n\n" % (b"x" * 58)) == [("", b"x" * 58)]
+    with pytest.raises(ResponseTooLarge):
+        reader.feed(b"data: %b\n\n" % (b"x" * 59))
