@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamguard.events.request import Document, Message
+from streamguard.events.request import Document, FunctionCall, Message, ToolCall
 from streamguard.prompts.errors import UnknownPrompt
 from streamguard.prompts.fencing import fence_mark, fenced, neutralise
 from streamguard.prompts.registry import PromptBook
@@ -81,6 +81,19 @@ def test_documents_stand_each_in_its_fence_before_the_last_question() -> None:
     content = rendered.messages[-1].content
     assert content.index('id="a">\nT\n\nAlpha') < content.index('id="b">\nBeta') < content.index("Compare")
     assert content.count(f"</data-{rendered.fence}>") == 3
+
+
+def test_documents_stand_with_the_question_behind_what_a_tool_answered() -> None:
+    call = ToolCall(id="c", function=FunctionCall(name="look", arguments="{}"))
+    rendered = chat(
+        Message(role="user", content="Compare"),
+        Message(role="assistant", tool_calls=(call,)),
+        Message(role="tool", content="42", tool_call_id="c"),
+        context=(Document(id="a", text="Alpha"),),
+    )
+
+    assert [message.role for message in rendered.messages] == ["system", "user", "assistant", "tool"]
+    assert rendered.messages[1].content.index("Alpha") < rendered.messages[1].content.index("Compare")
 
 
 @pytest.mark.parametrize(

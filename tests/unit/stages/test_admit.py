@@ -97,6 +97,20 @@ async def test_a_found_decision_stands_whatever_would_be_decided_now() -> None:
         ({"messages": [{"role": "user", "content": "x"}] * 4}, 100, Reason.INPUT_TOO_LONG),
         ({"context": [{"id": "a", "text": "x"}, {"id": "b", "text": "x"}]}, 100, Reason.INPUT_TOO_LONG),
         (
+            {
+                "messages": [
+                    {
+                        "role": "assistant",
+                        "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "x" * 501}}],
+                    }
+                ]
+            },
+            100,
+            Reason.INPUT_TOO_LONG,
+        ),
+        ({"tools": [{"function": {"name": "f", "parameters": {"type": "nonsense"}}}]}, 100, Reason.INVALID_REQUEST),
+        ({"tools": [{"function": {"name": "f", "parameters": {"type": "array"}}}]}, 100, Reason.INVALID_REQUEST),
+        (
             {"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "nonsense"}}}},
             100,
             Reason.INVALID_REQUEST,

@@ -231,6 +231,21 @@ async def test_somebody_elses_data_is_taken_out_of_arguments_but_not_what_the_to
     assert len(checks) == len(set(checks))
 
 
+async def test_what_was_called_with_before_may_be_called_with_again() -> None:
+    before = (
+        *guarded().ask.messages,
+        Message(role="assistant", tool_calls=(call('{"to": "old.friend@example.org"}'),)),
+    )
+    ask = guarded().ask.model_copy(update={"tools": (TOOL,), "messages": before})
+    made = completion("", ask=ask, tool_calls=(call('{"to":"old.friend@example.org"}'),))
+
+    _, response = ended(
+        await Verify(Chains(OutputChain, POLICY, b"k"), ending(), FakeClock(NOW)).run(event(made), None)
+    )
+
+    assert orjson.loads(response.tool_calls[0].function.arguments) == {"to": "old.friend@example.org"}
+
+
 async def test_what_a_check_took_out_may_leave_arguments_that_do_not_fit() -> None:
     outcome, response = await verify([call('{"to": "a", "card": 4111111111111111}')])
 
