@@ -100,6 +100,7 @@ def test_comments_without_end_take_no_memory() -> None:
 @pytest.mark.parametrize(
     "chunk", [b"data: {}\n\n", b"data: \n\n", b"data: {}\r\n\n", b"data: {\n}\n\n", b"data:  {}\n\n"]
 )
+@pytest.mark.parametrize("after", [b"", b"\xef\xbb\xbfdata: b\n\n"])
 def test_an_event_that_comes_as_one_is_read_as_if_it_had_come_in_pieces(
     before: bytes, chunk: bytes, after: bytes
 ) -> None:
