@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 TOKENS_OFF = 20
-"""By how many tokens of the answer an estimate may miss what the provider charged for a call that it broke off itself."""
+"""By how many tokens, of the question as of the answer, an estimate may miss what the provider charged for a call that it broke
+off itself: forms of tools are counted one way here and another way there."""
 TOKENS_OF_A_FORM = 150
 """How many tokens of the question more than the provider may be counted here: those of a schema that goes along, for which some
 charge and the simulated one does not."""
@@ -94,7 +95,7 @@ def _alike(sort: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> boo
     if usage is None:
         return True
     asked, said = (usage[name] - theirs.get(name, 0) for name in ("input_tokens", "output_tokens"))
-    if not 0 <= asked <= TOKENS_OF_A_FORM:
+    if not -TOKENS_OFF <= asked <= TOKENS_OF_A_FORM:
         return False
     return (
         said <= TOKENS_OFF if sort == "cut" else abs(said) <= TOKENS_OFF

@@ -43,7 +43,7 @@ def test_calls_are_sorted_by_what_is_known_of_them() -> None:
         (EXACT, charged(1, "t/other/1/1", 700)),
         (GUESSED, charged(1, "t/s/1/1", 130, said=30 + TOKENS_OFF + 1)),
         (GUESSED, charged(1, "t/s/1/1", 130, said=30 - TOKENS_OFF - 1)),
-        (GUESSED, charged(1, "t/s/1/1", 130, asked=101)),
+        (GUESSED, charged(1, "t/s/1/1", 130, asked=101 + TOKENS_OFF)),
         (GUESSED, charged(1, "t/s/1/1", 130, asked=99 - TOKENS_OF_A_FORM)),
         (GUESSED | {"error": "cancelled"}, charged(1, "t/s/1/1", 130, said=30 - TOKENS_OFF - 1)),
     ],
