@@ -14,7 +14,7 @@ from typing import Literal
 from streamguard.config import BatchLane
 from streamguard.providers.concurrency import Limit
 from streamguard.providers.contract import RateLimit
-from streamguard.providers.turns_rate import Left
+from streamguard.providers.turns_rate import LONGEST, Left
 
 _DUE = 1.0 - 1e-9
 _NEWS = 0.2
@@ -102,13 +102,13 @@ class Gate:
             self.leave(ticket, now)
 
     def limited(self, ticket: Ticket, retry_after: float | None, rate: RateLimit | None, now: float) -> None:
-        """A call was refused with 429: the limit falls, and nobody enters for `retry_after` seconds. Those who cannot wait that
-        long are refused at once."""
+        """A call was refused with 429: the limit falls, and nobody enters for `retry_after` seconds, at most for `LONGEST`. Those
+        who cannot wait that long are refused at once."""
         if ticket.state == "inside":
             self._limit.refused(self.in_use, ticket.era)
             self._told(ticket, rate, now)
             if retry_after is not None:
-                self._paused_until = max(self._paused_until, now + retry_after)
+                self._paused_until = max(self._paused_until, now + min(retry_after, LONGEST))
                 for lane in self._waiting:
                     for late in [each for each in lane if each.until < self._paused_until]:
                         self._refuse(late)

@@ -7,11 +7,15 @@ than that, it waits for the reset.
 
 from math import inf
 
+LONGEST = 60.0
+"""Seconds. Longer than that no word of a server closes its model: a quota may be raised long before the day ends, and a mistaken
+header must not shut a worker out until it is started anew. Then one call asks again, or as many as AIMD still lets."""
+
 
 class Left:
     """One bucket, of requests or of tokens. Times are seconds of a monotonic clock."""
 
-    __slots__ = ("_at", "_full", "_left", "_number", "_rate", "_reset_at")
+    __slots__ = ("_at", "_full", "_known_at", "_left", "_number", "_rate", "_reset_at")
 
     def __init__(self) -> None:
         self._left = inf
@@ -19,6 +23,7 @@ class Left:
         self._rate = 0.0
         self._at = 0.0
         self._reset_at = 0.0
+        self._known_at = 0.0
         self._number = 0
 
     def told(self, left: int, reset: float | None, *, at: float, number: int, since: float) -> None:
@@ -34,6 +39,7 @@ class Left:
         if reset > 0 and self._full > left:
             self._rate = (self._full - left) / reset
         self._left, self._at, self._reset_at = float(left), at, at + max(0.0, reset)
+        self._known_at = at
         self.use(since, at)
 
     def use(self, amount: float, now: float) -> None:
@@ -42,14 +48,18 @@ class Left:
             return
         if now >= self._reset_at:
             self._left, self._at, self._reset_at = max(self._full, self._left), now, now
+            self._known_at = now
+        elif now >= self._known_at + LONGEST:
+            self._known_at = now  # the call that finds out
         self._left -= amount
         if self._rate > 0:
             self._reset_at += amount / self._rate
 
     def ready_at(self, amount: float, now: float) -> float:
-        """When `amount` is there; `now` when it is. No wait is longer than until it is full."""
+        """When `amount` is there; `now` when it is. No wait is longer than until it is full, or `LONGEST` after the last news."""
         if self._left >= amount or now >= self._reset_at:
             return now
-        if amount > self._full or self._rate <= 0:
-            return self._reset_at
-        return max(now, min(self._reset_at, self._at + (amount - self._left) / self._rate))
+        at = min(self._reset_at, self._known_at + LONGEST)
+        if amount <= self._full and self._rate > 0:
+            at = min(at, self._at + (amount - self._left) / self._rate)
+        return max(now, at)

@@ -68,6 +68,19 @@ def test_an_end_is_told_once() -> None:
     door.run(main())
 
 
+def test_a_server_that_wants_to_be_left_alone_for_a_year_is_asked_again_after_a_minute() -> None:
+    door = Door(most=4)
+
+    async def main() -> None:
+        (await door.must()).limited(31_536_000.0, None)
+        assert await door.enter(longest=59.0) is None
+        assert door.clock.seconds == 0
+        await door.must(longest=61.0)
+        assert door.clock.seconds == 60
+
+    door.run(main())
+
+
 def test_a_429_lets_nobody_in_until_the_time_it_said_and_sends_on_who_cannot_wait() -> None:
     door = Door(most=4)
 

@@ -54,6 +54,17 @@ def test_it_is_carried_on_after_it_was_full_again() -> None:
     assert bucket.ready_at(10, 50.0) == pytest.approx(51)
 
 
+def test_a_server_that_is_empty_for_days_is_asked_again_after_a_minute_by_one_call() -> None:
+    bucket = told(0, 86_400.0 * 30)
+    assert bucket.ready_at(10, 0.0) == 60.0
+    assert bucket.ready_at(10, 60.0) == 60.0
+    bucket.use(10, 60.0)
+    assert bucket.ready_at(10, 60.0) == 120.0
+    unknown = Left()
+    unknown.told(0, 86_400.0, at=0.0, number=1, since=0)
+    assert unknown.ready_at(10, 1.0) == 60.0
+
+
 def test_older_news_is_no_news() -> None:
     bucket = told(90, 1.0)
     bucket.told(0, 600.0, at=0.0, number=0, since=0)
