@@ -211,3 +211,21 @@ async def test_a_worker_that_dies_while_it_shows_is_followed_by_a_higher_stream(
     assert {chunk.mark for chunk in seen if chunk.stream == seen[0].stream} == {None}
     assert (reader.state, reader.text) == ("final", response["output"])
     assert line.ends("halved") == (1, 1)
+
+
+async def test_a_worker_that_is_told_to_stop_shows_to_the_end_what_it_can_finish(running: Running) -> None:
+    line, chunks = running.line, running.chunks
+    await line.faults()
+    await line.send(request("stopped"))
+    await chunks.until("stopped", lambda seen: seen)
+    await line.stop("worker")
+    line.start("worker")
+
+    response, outcome = await line.ended("stopped")
+    seen, reader = await chunks.last("stopped")
+
+    assert [call["status"] for call in outcome["calls"]] == ["ok"]
+    assert len({chunk.stream for chunk in seen}) == 1
+    assert LAST_STREAM not in {chunk.stream for chunk in seen}
+    assert (reader.state, reader.text) == ("final", response["output"])
+    assert line.ends("stopped") == (1, 1)
