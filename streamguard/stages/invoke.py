@@ -22,6 +22,8 @@ from streamguard.stages.watch import Watch
 
 LONGEST_ANSWER = 400_000
 """Bytes on the wire. With a longer one the completion would not fit into a record, and what it cost would be lost with it."""
+_AROUND_CALL = 80
+"""Bytes of a tool call beside its id, its name and its arguments."""
 
 
 class Asker(Protocol):
@@ -120,5 +122,8 @@ def _check_of(ask: Ask) -> FormCheck | None:
 
 def _too_long(text: str, tool_calls: Sequence[ToolCall]) -> bool:
     # a character takes at most six bytes in JSON, and hardly any answer is long enough to be worth the look
-    said = (text, *(call.function.arguments for call in tool_calls))
-    return sum(map(len, said)) > LONGEST_ANSWER // 6 and sum(len(to_json(one)) for one in said) > LONGEST_ANSWER
+    said = (text, *(part for call in tool_calls for part in (call.id, call.function.name, call.function.arguments)))
+    around = _AROUND_CALL * len(tool_calls)
+    if around + sum(map(len, said)) <= LONGEST_ANSWER // 6:
+        return False
+    return around + sum(len(to_json(one)) for one in said) > LONGEST_ANSWER

@@ -137,5 +137,8 @@ async def test_tools_that_are_called_are_passed_on_and_too_much_of_them_is_not()
     )
     made = await invoke(Says("", small))
     assert (made.output, made.tool_calls, made.failure) == ("", (small,), None)
+    made = await invoke(Says("", *(small,) * 10_000))  # each takes more to be written down than it says
+    assert (made.output, made.tool_calls, made.failure) == (None, (), Reason.INVALID_OUTPUT)
+    assert made.cost_nusd == 75_000
     made = await invoke(Says("", large))
     assert (made.output, made.tool_calls, made.failure) == (None, (), Reason.INVALID_OUTPUT)
