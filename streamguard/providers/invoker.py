@@ -85,8 +85,8 @@ class Invoker:
         Everything ends within `invoke.timeout` (`invoke.batch.timeout`) and before the question's deadline; at most
         `reservation.calls` calls are made. A retry repeats the question to the same candidate; it is one of `retries` for all
         candidates together, and leaves a call for each candidate behind. Retries and fallbacks that follow a call need leave of
-        the budget of the provider that the question was bound for; while that has none, questions go to the others first, to those
-        that have a place at once (`streamguard.providers.budget`). Elsewhere an interactive question waits for a place
+        the budget of the provider that the question was bound for; while that has none, questions go to the others first, to
+        those that have a place at once (`streamguard.providers.budget`). Elsewhere an interactive question waits for a place
         `concurrency.wait` at most, the last candidate's excepted. A candidate that timed out is not asked again while there are
         others. An answer with a wrong form (`check`) goes back to its model with what is wrong.
 
@@ -177,19 +177,22 @@ class Invoker:
         """The answer, sent back while its form is wrong and that is still possible."""
         check, attempts = run.question.check, run.attempts
         problem = check(answer.text, answer.tool_calls) if check else None
-        request = errand.request
+        request, shown = errand.request, run.question.audience
         for again in range(1, self._settings.reasks + 1):
             if check is None or problem is None or attempts.calls_left <= 0 or attempts.time_left() < SHORTEST_CALL:
                 break
             key = self._key(run, number, again)
             messages = (*request.messages, *_sent_back(answer, problem))
             request = replace(request, messages=messages, idempotency_key=key, request_id=key)
+            before = attempts.made
             better = await self._caller.answer(replace(errand, request=request, kind="reask", after=0), attempts)
             if better is None:
+                if attempts.made > before:
+                    shown = None  # what its readers saw last is a part of an answer that does not stand
                 break
             answer, problem = better, check(better.text, better.tool_calls)
-        if run.question.audience is not None:
-            await run.question.audience.end()
+        if shown is not None:
+            await shown.end()
         candidate, static = errand.step.candidate, errand.step.candidate.provider in self._static
         degraded: Degraded | None = "static" if static else "fallback"
         preferred = errand.step.rung == "primary"

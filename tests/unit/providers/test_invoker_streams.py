@@ -1,17 +1,23 @@
 """Asking models while somebody reads along: what is shown, what a broken or cancelled call has cost."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from streamguard.config import Candidate
 from streamguard.events.reason import Reason
+from streamguard.events.request import ToolCall
 from streamguard.events.usage import Usage
 from streamguard.providers.contract import CallLimits, ChatAnswer, ChatRequest, Progress
 from streamguard.providers.errors import CallFailed, FirstTokenLate, ServerFailed, StreamBroken, StreamStalled
 from streamguard.providers.fake import FakeProvider, Pieces
-from tests.unit.providers.asking import ROUTES, USAGE, Setting, told
+from tests.unit.providers.asking import MANY, ROUTES, USAGE, Setting, told
+
+
+def wrong(text: str, tool_calls: Sequence[ToolCall]) -> str:
+    return "wrong"
 
 
 @dataclass
@@ -80,6 +86,19 @@ async def test_a_model_that_cannot_stream_shows_its_answer_whole() -> None:
     setting = Setting(routes=routes)
     answered = await setting.ask(audience=reader)
     assert (reader.heard, answered.calls[0].streamed) == (["<begin>", "good", "<end>"], False)
+
+
+@pytest.mark.parametrize(
+    ("calls", "heard"), [(2, ["<begin>", "no form", "<begin>", "half"]), (1, ["<begin>", "no form", "<end>"])]
+)
+async def test_the_half_of_a_better_answer_is_not_the_end_of_the_one_that_stands(calls: int, heard: list[str]) -> None:
+    reader = Reader()
+    said = Pieces(["no form"], usage=USAGE), Pieces(["half"], then=StreamBroken())
+    setting = Setting(said, retries=0)
+    bounds = MANY.model_copy(update={"calls": calls})
+    answered = await setting.ask("one", audience=reader, check=wrong, reservation=bounds)
+    assert (answered.text, answered.form_error) == ("no form", "wrong")
+    assert reader.heard == heard
 
 
 class _Hanging(FakeProvider):
