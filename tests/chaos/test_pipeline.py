@@ -119,9 +119,10 @@ async def test_nothing_is_lost_no_outcome_twice_no_finished_call_paid_twice(kafk
             await traffic.send(support_requests(REQUESTS, seed=11))
             await shaking
             assert await traffic.finish(stall=60.0), traffic.tally.audit()
-            audit = traffic.tally.audit()
+            audit, audiences = traffic.tally.audit(), traffic.audiences
         entries = await read_all(kafka.brokers, [line.topics.full(name) for name in ONCE])
     assert (audit.requests, audit.lost, audit.twice, audit.elsewhere, audit.inside) == (REQUESTS, 0, 0, 0, 0), audit
+    assert (audiences.requests > REQUESTS / 8, audiences.unlike()) == (True, [])
     assert Outputs(entries).twice() == []
     completions = entries[line.topics.full("completions")]
     paid_twice = calls_after_their_completion(tap.begun, completions)

@@ -1,7 +1,8 @@
 """Real texts through the whole line: each ends once, no worker errs, and nothing of them is found where no text may be.
 
 The texts are 1,500 with labelled personal data and some 1,600 questions and attacks, kept beside the repository; besides them
-texts with generated credentials, and personal data in code.
+texts with generated credentials, and personal data in code. A third wants its answer in pieces, some are of the lane batch, some
+stand where tools are described or answer, and some are cancelled.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 DATA = ROOT.parent / "shared" / "data"
 TABLES = ("requests", "calls", "verdicts")
-TEXTLESS_TOPICS = ("telemetry", "settlements", "admission-journal")
+TEXTLESS_TOPICS = ("telemetry", "settlements", "admission-journal", "cancellations", "breakers")
 PLACES = (
     "logs",
     "metrics",
@@ -108,11 +109,11 @@ def run(texts: Texts, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 async def _run(texts: Texts, directory: Path) -> Run:
-    file, folder = directory / "texts.txt", directory / "demo"
-    file.write_text("\n".join(texts.lines), encoding="utf-8")
-    witness = Witness(folder)
+    file, folder = directory / "requests.jsonl", directory / "demo"
+    file.write_bytes(b"\n".join(orjson.dumps(_request(number, line)) for number, line in enumerate(texts.lines)))
+    witness = Witness(folder, cancels=_nobody_waits_for)
     watching = asyncio.create_task(witness.watch())
-    arguments = ("demo", "--texts", str(file), "--json", "--data", str(folder))
+    arguments = ("demo", "--input", str(file), "--json", "--data", str(folder))
     try:
         status, out, err = await _streamguard(*arguments)
     finally:
@@ -133,6 +134,41 @@ async def _run(texts: Texts, directory: Path) -> Run:
     }
     report = orjson.loads(out.splitlines()[-1]) if out.strip() else {}
     return Run(status, report, witness, logs, {table: len(rows[table]) for table in TABLES}, places)
+
+
+TENANTS = ("acme-shop", "lumen-mobile", "kite-travel", "nordwind-energy")
+TOOL = {"type": "object", "properties": {"order": {"type": "string", "maxLength": 20}}, "required": ["order"]}
+
+
+def _request(number: int, line: str) -> dict[str, Any]:
+    """A text as many users of a few tenants send it: said, said where a tool is described, or by the tool itself."""
+    asked: dict[str, Any] = {"role": "user", "content": line}
+    function = {"name": "look_up", "description": "Looks it up.", "parameters": TOOL}
+    fields: dict[str, Any] = {"messages": [asked]}
+    match number % 15:
+        case 4:
+            fields |= {"tools": [{"type": "function", "function": {**function, "description": line[:4000]}}]}
+        case 9:
+            called = {"name": "look_up", "arguments": orjson.dumps({"order": line}).decode()}
+            calls = [{"id": f"call_{number}", "type": "function", "function": called}]
+            said = {"role": "tool", "tool_call_id": f"call_{number}", "content": line}
+            fields = {"messages": [asked, {"role": "assistant", "tool_calls": calls}, said]}
+            fields |= {"tools": [{"type": "function", "function": function}]}
+        case _:
+            pass
+    return {
+        "request_id": f"line-{number:06}",
+        "tenant_id": TENANTS[number % len(TENANTS)],
+        "user_id": f"user-{number // 20:05}",
+        "feature": "texts",
+        "stream": number % 3 == 0,
+        "lane": "batch" if number % 10 == 7 else "interactive",
+        **fields,
+    }
+
+
+def _nobody_waits_for(request_id: str) -> bool:
+    return int(request_id.removeprefix("line-")) % 40 == 3
 
 
 async def _streamguard(*arguments: str) -> tuple[int, str, str]:
@@ -181,7 +217,11 @@ def test_every_text_ends_once_and_all_books_agree(run: Run, texts: Texts) -> Non
     assert report["audit"]["passed"]
     assert (report["requests"], report["lost"], report["duplicates"]) == (len(texts.lines), 0, 0)
     assert report["store_rows"] == run.rows["requests"] == report["audit"]["outcomes"] == len(texts.lines)
-    assert report["outcomes"]["failed"] == report["dead_letters"] == 0
+    assert report["outcomes"]["failed"] == report["cancelled"] + report["reasons"].get("invalid_output", 0)
+    assert report["dead_letters"] == 0
+    assert report["cancelled"] > 10
+    assert report["tool_calls"] > 20
+    assert report["streams"]["shown"] > 500
 
 
 def test_no_worker_errs_or_is_started_again(run: Run) -> None:
@@ -199,6 +239,8 @@ def test_the_witness_has_seen_everything(run: Run) -> None:
     count, values = run.report["requests"], run.witness.values
     assert run.witness.gaps == 0
     assert sum('"kind":"decision"' in value for value in values["admission-journal"]) == count
+    assert len(values["response-chunks"]) >= run.report["streams"]["chunks"] > 3 * run.report["streams"]["shown"]
+    assert len(values["cancellations"]) == sum(_nobody_waits_for(f"line-{number:06}") for number in range(count))
     assert [len(values[topic]) for topic in ("requests", "outcomes", "telemetry", "settlements")] == [count] * 4
     assert len(run.witness.keys) > 8 * count
     assert len(run.witness.headers) > 2 * len(run.witness.keys)

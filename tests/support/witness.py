@@ -3,13 +3,14 @@
 import asyncio
 import tomllib
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from streamguard.cli.demo.settings import PARTITIONS, PREFIX
 from streamguard.stream.topics import Topics
@@ -18,10 +19,14 @@ _PAUSE = 0.2
 
 
 class Witness:
-    """`watch` reads until it is cancelled. The embedded broker forgets what is old, so `gaps` counts what was missed."""
+    """`watch` reads until it is cancelled. The embedded broker forgets what is old, so `gaps` counts what was missed.
 
-    def __init__(self, folder: Path) -> None:
+    It cancels each request, as soon as it sees it, for whose id `cancels` says so.
+    """
+
+    def __init__(self, folder: Path, *, cancels: Callable[[str], bool] = lambda _: False) -> None:
         self._folder = folder
+        self._cancels = cancels
         self.headers: list[str] = []
         self.keys: list[str] = []
         self.values: defaultdict[str, list[str]] = defaultdict(list)
@@ -44,16 +49,28 @@ class Witness:
             max_partition_fetch_bytes=4 << 20,
         )
         await consumer.start()
+        producer = AIOKafkaProducer(bootstrap_servers=await self._broker())
+        await producer.start()
         try:
             consumer.assign(
                 [TopicPartition(topics.full(topic.name), number) for topic in topics for number in range(PARTITIONS)]
             )
             while True:
                 for place, records in (await consumer.getmany(timeout_ms=200)).items():
+                    topic = topics.plain(place.topic)
                     for record in records:
-                        self._take(topics.plain(place.topic), record)
+                        self._take(topic, record)
+                        if topic == "requests" and record.value is not None:
+                            await self._cancel(producer, topics, orjson.loads(record.value))
         finally:
+            await producer.stop()
             await consumer.stop()
+
+    async def _cancel(self, producer: AIOKafkaProducer, topics: Topics, request: dict[str, Any]) -> None:
+        if self._cancels(request["request_id"]):
+            named = {name: request[name] for name in ("tenant_id", "request_id")}
+            key = "/".join(named.values()).encode()
+            await producer.send(topics.full("cancellations"), orjson.dumps(named), key)
 
     def _take(self, topic: str, record: Any) -> None:
         place = (topic, record.partition)
