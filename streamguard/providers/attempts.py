@@ -74,16 +74,17 @@ class Attempts:
 
     def answered(self, begun: Begun, answer: ChatAnswer, *, tripped: bool) -> None:
         """The call was answered. `tripped`: so slowly that its breaker opened."""
-        usage = answer.usage
-        if usage is None:
-            pieces = begun.progress.pieces if begun.progress else _pieces(answer)
-            usage = self._estimate(begun, None, pieces)
+        told = answer.usage or (begun.progress.usage if begun.progress else None)
+        # some count the prompt and never what they made of it
+        known = answer.usage is not None and (answer.usage.output_tokens > 0 or not answer.usage.input_tokens)
+        pieces = begun.progress.pieces if begun.progress else _pieces(answer)
+        usage = answer.usage if known else self._estimate(begun, told, pieces)
         self._book(
             begun,
             usage,
             status="ok",
             http_status=200,
-            estimated=answer.usage is None,
+            estimated=not known,
             response_id=answer.response_id,
             response_model=answer.response_model,
             finish_reason=answer.finish_reason,

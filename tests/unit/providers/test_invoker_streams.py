@@ -75,6 +75,19 @@ async def test_what_the_provider_told_before_a_break_is_taken_as_it_is() -> None
     assert answered.calls[0].estimated
 
 
+@pytest.mark.parametrize("usage", [None, Usage(input_tokens=90, cache_read_tokens=30)])
+async def test_the_prompt_alone_counted_is_taken_as_told_and_the_answer_counted_here(usage: Usage | None) -> None:
+    told_before = Usage(input_tokens=90, cache_read_tokens=30)
+    setting = Setting((Pieces(["one two", " three"], told=told_before, usage=usage),))
+    answered = await setting.ask(audience=Reader())
+    assert answered.calls[0].usage == Usage(input_tokens=90, cache_read_tokens=30, output_tokens=3)
+    assert answered.calls[0].estimated
+    if usage is not None:
+        answered = await Setting((ChatAnswer("one two three", usage),)).ask()
+        assert answered.calls[0].usage == Usage(input_tokens=90, cache_read_tokens=30, output_tokens=3)
+        assert answered.calls[0].estimated
+
+
 async def test_a_stream_that_never_opened_may_have_cost_nothing_and_stays_unknown() -> None:
     answered = await Setting((FirstTokenLate(), ServerFailed(status=503)), retries=0).ask(audience=Reader())
     assert (answered.calls[0].usage, answered.calls[0].cost_nusd, answered.calls[0].estimated) == (None, None, False)
