@@ -78,8 +78,9 @@ def test_what_is_wrong_with_calls(calls: list[ToolCall], choice: Any, problem: s
     assert tool_problem(calls, [tool(), tool("look", {})], choice) == problem
 
 
-def test_small_mistakes_are_mended_and_that_is_told() -> None:
-    called = calls_in_form([call("Sure: {'to': 'a@b.c',}")], [tool()])
+@pytest.mark.parametrize("text", ["Sure: {'to': 'a@b.c',}", '```json\n{"to": "a@b.c"}\n```'])
+def test_small_mistakes_are_mended_and_that_is_told(text: str) -> None:
+    called = calls_in_form([call(text)], [tool()])
 
     assert called.repaired
     assert orjson.loads(called.calls[0].function.arguments) == {"to": "a@b.c"}
