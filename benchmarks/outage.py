@@ -6,7 +6,9 @@ model behind it; last comes a static text. The flagship is healthy, down, health
 times: with all rules, without breakers, without the budget of further calls, and without both.
 
 The bound of the share answered by a live model: all, but while the flagship is down at most what the others' limits
-(`--other-limit`, `--economy-limit`) let through, capacity / rate.
+(`--other-limit`, `--economy-limit`) let through, capacity / rate. Questions that still wait when the flagship comes back are
+answered then, and what those models had saved up comes on top, so a short run may exceed it. `healthy` counts the seconds until
+the fleet has recovered, too.
 """
 
 import argparse

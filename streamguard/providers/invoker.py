@@ -144,7 +144,7 @@ class Invoker:
             number, step, way = waiting.popleft()
             way = way_of_others if number and way == "usual" else way
             kind: Kind = "first" if number == 0 else "fallback"
-            errand = self._errand(run, step, number, kind, len(waiting), stake, way)
+            errand, made = self._errand(run, step, number, kind, len(waiting), stake, way), run.attempts.made
             answer = await self._caller.answer(errand, run.attempts)
             if answer is not None:
                 return await self._in_form(run, errand, answer, number)
@@ -152,7 +152,7 @@ class Invoker:
                 # its provider causes too many calls already; it is asked in spite of that if nobody else can be at once
                 waiting.append((number, step, "insist"))
                 way_of_others = "at_once"
-            elif way == "at_once" and run.attempts.crowded:
+            elif way == "at_once" and run.attempts.crowded and run.attempts.made == made:
                 waiting.append((number, step, "patient"))
         return None
 
@@ -185,7 +185,7 @@ class Invoker:
             messages = (*request.messages, *_sent_back(answer, problem))
             request = replace(request, messages=messages, idempotency_key=key, request_id=key)
             before = attempts.made
-            better = await self._caller.answer(replace(errand, request=request, kind="reask", after=0), attempts)
+            better = await self._caller.answer(replace(errand, request=request, kind="reask", after=0, way="usual"), attempts)
             if better is None:
                 if attempts.made > before:
                     shown = None  # what its readers saw last is a part of an answer that does not stand
