@@ -153,13 +153,14 @@ class CandidateCaller:
 
     def _patience(self, errand: Errand, attempts: Attempts) -> float:
         """Seconds to wait for a place. What a fallback needs is not spent on it; and where another model may have a place, a
-        queue here would only make everybody late. A question of the batch lane has the time."""
+        queue here would only make everybody late. A question of the batch lane has the time: all but that of the call itself."""
         if errand.way == "at_once":
             return 0.0
-        if not errand.after:
-            return max(0.0, min(errand.longest, attempts.time_left()))
-        longest = errand.longest if errand.lane == "batch" else min(errand.longest, self._settings.concurrency.wait)
-        return max(0.0, min(longest, attempts.time_left() - self._settings.fallback_timeout))
+        left = attempts.time_left() - (self._settings.fallback_timeout if errand.after else 0.0)
+        longest = min(errand.longest, self._settings.concurrency.wait) if errand.after else errand.longest
+        if errand.lane == "batch":
+            longest = max(longest, left - errand.longest)
+        return max(0.0, min(longest, left))
 
     def _in_budget(self, errand: Errand, attempts: Attempts, kind: Kind) -> bool:
         """A question's first call is its own; what comes beyond it is what an outage multiplies. Retries have leave already."""

@@ -185,7 +185,9 @@ class Invoker:
             messages = (*request.messages, *_sent_back(answer, problem))
             request = replace(request, messages=messages, idempotency_key=key, request_id=key)
             before = attempts.made
-            better = await self._caller.answer(replace(errand, request=request, kind="reask", after=0, way="usual"), attempts)
+            better = await self._caller.answer(
+                replace(errand, request=request, kind="reask", after=0, way="usual"), attempts
+            )
             if better is None:
                 if attempts.made > before:
                     shown = None  # what its readers saw last is a part of an answer that does not stand

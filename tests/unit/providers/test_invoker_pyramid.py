@@ -1,12 +1,15 @@
 """Asking models: the steps of the pyramid, the budget that holds a question back, turns, lanes and tools."""
 
+import asyncio
 from collections.abc import Sequence
 
 from streamguard.config import BatchLane, Candidate, RetryBudget
 from streamguard.events.reason import Reason
 from streamguard.events.request import FunctionCall, ToolCall
-from streamguard.providers.contract import ChatAnswer
+from streamguard.providers.contract import ChatAnswer, ChatRequest
 from streamguard.providers.errors import RateLimited, Refused, ServerFailed
+from streamguard.providers.fake import FakeProvider
+from streamguard.providers.turns import Turn
 from tests.unit.providers.asking import ROUTES, USAGE, Setting, told
 
 LOOK = ToolCall(id="call-1", function=FunctionCall(name="look", arguments='{"at":"sky"}'))
@@ -75,8 +78,37 @@ async def test_it_is_asked_in_spite_of_that_when_nobody_else_has_a_place_at_once
     assert setting.clock.now_us() > began
 
 
+async def test_no_call_id_is_used_twice_when_a_retry_finds_its_place_taken() -> None:
+    setting = Setting(budget=RetryBudget(share=0.0, per_second=10.0), retries=1, backoff=0, places=1)
+    stake = setting.fleet.budgets.of("a").open()
+    assert stake.first()
+    assert all(stake.retry() for _ in range(81))  # too many for first choices, not yet for all others
+    taken: list[asyncio.Task[Turn | None]] = []
+
+    def fail_and_lose_the_place(_: ChatRequest) -> ChatAnswer:
+        taken.append(asyncio.ensure_future(setting.fleet.turns.enter("b", "spare", "interactive", tokens=1, longest=1)))
+        raise ServerFailed(status=500)
+
+    def fail_and_free_it(_: ChatRequest) -> ChatAnswer:
+        turn = taken[0].result()
+        assert turn is not None
+        turn.leave()
+        raise ServerFailed(status=500)
+
+    setting.providers["b"] = FakeProvider(default=fail_and_lose_the_place)
+    setting.providers["a"] = FakeProvider(default=fail_and_free_it)
+    answered = await setting.ask()
+    assert [(call.model, call.error) for call in answered.calls[1:4]] == [
+        ("spare", "server_error"),
+        ("spare", "saturated"),
+        ("flagship", "server_error"),
+    ]
+    called = [call.call_id for call in answered.calls if call.status != "skipped"]
+    assert len(set(called)) == len(called)
+
+
 async def test_a_question_waits_for_a_place_for_a_second_while_there_are_others_and_in_the_batch_lane_longer() -> None:
-    for lane, seconds in (("interactive", 1.0), ("batch", 10.0)):
+    for lane, seconds in (("interactive", 1.0), ("batch", 15.0)):
         setting = Setting(places=1)
         held = await setting.fleet.turns.enter("a", "flagship", "interactive", tokens=1, longest=1)
         assert held is not None
