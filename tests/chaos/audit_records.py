@@ -257,6 +257,7 @@ def _outcome(outcome: Outcome) -> Told:
         books.add("payloads")
     clean = all(verdict.action == "pass" for verdict in outcome.verdicts if verdict.direction == "output")
     whole = outcome.status == "answered" and outcome.source == "model" and outcome.degraded is None
+    whole = whole and not outcome.tool_calls  # what tools said then may be otherwise now
     shared = outcome.head.cache != "off" and outcome.head.consent.retention and outcome.fingerprint is not None
     if clean and whole and shared and outcome.output is not None:
         books.add("cache-entries")
