@@ -272,7 +272,7 @@ class _Builder:
         static = frozenset(one.name for one in config.providers if isinstance(one, StaticProvider))
         places = {one.name: one.max_concurrency for one in config.providers}
         fleet = Fleet(
-            Breakers(config.invoke.breaker, clock, worker=f"{self._name}/{clock.now_us()}"),
+            Breakers(config.breaker, clock, worker=f"{self._name}/{clock.now_us()}"),
             RetryBudgets(config.invoke.budget, clock),
             Turns(config.invoke.concurrency, config.invoke.batch, clock, places.__getitem__),
         )

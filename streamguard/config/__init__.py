@@ -308,6 +308,32 @@ class Config(BaseSettings):
                 raise ValueError(f"invoke.{name} must be shorter than kafka.deadline, which ends the step around it")
         return self
 
+    @model_validator(mode="after")
+    def _calls_find_connections(self) -> Self:
+        """Calls that waited for a connection in vain would look as if the provider could not be reached."""
+        models: dict[str, set[str]] = {}
+        for candidate in (candidate for candidates in self.routes.values() for candidate in candidates):
+            models.setdefault(candidate.provider, set()).add(candidate.model)
+        for provider in self.providers:
+            if isinstance(provider, StaticProvider):
+                continue
+            calls = provider.max_concurrency * len(models.get(provider.name, ()))
+            if calls > provider.max_connections:
+                raise ValueError(
+                    f"provider {provider.name!r}: {calls} calls at once (max_concurrency for each of its models) need as many "
+                    f"connections, and max_connections is {provider.max_connections}"
+                )
+        return self
+
+    @property
+    def breaker(self) -> Breaker:
+        """`invoke.breaker`, with a right to try that lasts longer than any call: else a slow probe's success would come when the
+        right had passed on already, and a model of long answers would never be closed again."""
+        asked = [candidate.timeout for candidates in self.routes.values() for candidate in candidates]
+        longest = min(max(asked, default=0.0), max(self.invoke.timeout, self.invoke.batch.timeout or 0.0))
+        settings = self.invoke.breaker
+        return settings.model_copy(update={"probe_seconds": max(settings.probe_seconds, 1.5 * longest)})
+
 
 def load(file: Path | None = None) -> Config:
     """The configuration of `file` (or of the file that `STREAMGUARD_CONFIG` names, or the defaults) and the environment.

@@ -19,7 +19,8 @@ class HttpProvider(Keyed):
 
     name: ProviderName
     base_url: str
-    max_connections: int = Field(default=200, ge=1)
+    max_connections: int = Field(default=1024, ge=1)
+    """Opened as they are needed; at least `max_concurrency` for each of its models."""
     connect_timeout: float = Field(default=2.0, gt=0)
     max_concurrency: int = Field(default=64, ge=1)
     """Calls at once, a model and process. One that says 429 is asked less at once, down to a single call, and then more again."""
@@ -145,7 +146,8 @@ class Breaker(Section):
     claim_wait: float = Field(default=0.5, ge=0)
     """How long a question waits to learn whether its worker is the one of the fleet that may try again; then it goes on."""
     probe_seconds: float = Field(default=15.0, gt=0)
-    """For how long the one that may try again has that right; then another may claim it."""
+    """For how long the one that may try again has that right; then another may claim it. At least half again as long as the
+    longest call."""
 
 
 class RetryBudget(Section):

@@ -55,6 +55,47 @@ def test_a_mistake_is_named(settings: dict[str, object], said: str) -> None:
     assert said in str(caught.value)
 
 
+def asking_all(models: int, **provider: object) -> Config:
+    return parse(
+        {
+            "providers": [{"name": "openai", "base_url": "http://a/v1", **provider}],
+            "routes": {"default": [{"provider": "openai", "model": f"m{number}"} for number in range(models)]},
+        },
+        source="a test",
+    )
+
+
+def test_calls_that_could_find_no_connection_are_a_mistake() -> None:
+    asking_all(16)
+    asking_all(2, max_concurrency=100, max_connections=200)
+    with pytest.raises(ConfigError, match=r"'openai': 201 calls at once .* max_connections is 200"):
+        asking_all(3, max_concurrency=67, max_connections=200)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "invoke", "seconds"),
+    [
+        (10.0, {}, 15.0),
+        (20.0, {}, 30.0),
+        (60.0, {"timeout": 24.0}, 36.0),
+        (20.0, {"breaker": {"probe_seconds": 99}}, 99.0),
+    ],
+)
+def test_the_right_to_try_again_lasts_longer_than_any_call(
+    timeout: float, invoke: dict[str, object], seconds: float
+) -> None:
+    config = parse(
+        {
+            "providers": [{"name": "openai", "base_url": "http://a/v1"}],
+            "routes": {"default": [{"provider": "openai", "model": "m", "timeout": timeout}]},
+            "invoke": invoke,
+        },
+        source="a test",
+    )
+    assert config.breaker.probe_seconds == seconds
+    assert config.breaker.failures == config.invoke.breaker.failures
+
+
 def test_a_key_comes_from_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", f"{SECRET}\n")
     assert key_of(config_of(api_key_env="A_KEY")) == SECRET
