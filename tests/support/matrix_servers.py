@@ -13,7 +13,7 @@ Phase = Literal["first", "twice", "every"]
 """Which calls fail: the first one; the first two to the first candidate; all to both candidates."""
 PHASES: tuple[Phase, ...] = ("first", "twice", "every")
 
-RETRY_AFTER = 1
+RETRY_AFTER = 2
 """Seconds; the header knows no parts of them."""
 STATIC = "We come back to you."
 MODELS: Mapping[Vendor, tuple[str, str]] = {
@@ -83,7 +83,7 @@ class Servers:
                 latency=Latency(0.0),
                 faults=rules,
                 retry_after_seconds=RETRY_AFTER,
-                drip_seconds=3.0,
+                drip_seconds=5.0,
             )
         )
 
