@@ -144,7 +144,9 @@ def _print_audit(report: Report, console: Console) -> None:
     problems = report.problems()
     for problem in problems:
         console.print(f"  [red]wrong:[/red] {problem}", highlight=False, soft_wrap=True)
-    console.print("  [red]FAILED[/red]" if problems else "  [green]passed[/green]: all books agree")
+    console.print(
+        "  [red]FAILED[/red]" if problems else "  [green]passed[/green]: all books agree, estimates within their bound"
+    )
 
 
 def _off(sides: Sides) -> str:
