@@ -12,11 +12,12 @@ from streamguard.clock import Clock
 from streamguard.events.base import Record, carry
 from streamguard.events.reason import Reason
 from streamguard.events.request import ToolCall
-from streamguard.events.stages import Ask, CacheUse, Completion, Invocation
+from streamguard.events.stages import CacheUse, Completion, Invocation
 from streamguard.providers.answered import Answered
 from streamguard.providers.question import Audience, FormCheck, Question
 from streamguard.stages.cancelling import Cancellations
 from streamguard.stages.contract import Event, Out, Step
+from streamguard.stages.ending import restoring
 from streamguard.stages.showing import Showings
 from streamguard.stages.watch import Watch
 
@@ -98,24 +99,22 @@ class Invoke:
             lane=head.lane,
             input_tokens=invocation.input_tokens,
             deadline_us=head.deadline,
-            check=_check_of(invocation.ask),
+            check=_check_of(invocation),
             stale=invocation.stale,
             audience=audience,
             stop=stop,
         )
 
 
-def _check_of(ask: Ask) -> FormCheck | None:
-    """What an answer must fit, if anything: the form asked for, or the schemas of the tools that it calls."""
-    form, tools = ask.response_format, ask.tools
-    wants_json = form is not None and form.type != "text"
-    if not wants_json and not tools:
-        return None
+def _check_of(invocation: Invocation) -> FormCheck:
+    """What an answer must fit: the form asked for, and of tools what verify will hold their calls against."""
+    ask, restore = invocation.ask, restoring(invocation.placeholders)
+    form, tools, choice = ask.response_format, ask.tools, ask.tool_choice
 
     def check(text: str, tool_calls: Sequence[ToolCall]) -> str | None:
-        if tool_calls:
-            return tool_problem(tool_calls, tools)
-        return form_problem(text, form) if wants_json else None
+        if (problem := tool_problem(tool_calls, tools, choice, restore)) is not None or tool_calls:
+            return problem
+        return form_problem(text, form)
 
     return check
 

@@ -1,6 +1,7 @@
 """What invoke asks, what it makes of an answer, and that a finished one is not asked for again."""
 
 import pytest
+from pydantic import JsonValue
 
 from streamguard.checks.chain import Chains, OutputChain
 from streamguard.checks.policy import Policy
@@ -9,7 +10,7 @@ from streamguard.events.base import carry
 from streamguard.events.codec import encode
 from streamguard.events.reason import Reason
 from streamguard.events.request import FunctionCall, FunctionTool, ResponseFormat, Tool, ToolCall
-from streamguard.events.stages import Completion, Invocation
+from streamguard.events.stages import Completion, Invocation, Placeholder
 from streamguard.events.usage import Call, Usage
 from streamguard.providers.answered import Answered
 from streamguard.providers.question import Question
@@ -95,7 +96,6 @@ async def test_what_is_asked_comes_from_the_record() -> None:
     [question] = asker.asked
     assert (question.call_id_base, question.conversation, question.lane) == ("acme/r1/1", "acme/c7", "batch")
     assert (question.deadline_us, question.input_tokens, question.audience) == (NOW + 5, 10, None)
-    assert question.check is None
     assert question.stop is not None
 
 
@@ -129,6 +129,25 @@ async def test_json_is_checked_by_its_form_and_tools_by_their_schemas() -> None:
     assert "look" in (tools("", (wrong,)) or "")
     assert tools("", (right,)) is None
     assert tools("plain words", ()) is None
+
+
+async def test_a_call_that_must_come_is_asked_for_and_the_askers_own_data_fits_its_schema() -> None:
+    asker = Says("words")
+    number: dict[str, JsonValue] = {"type": "object", "properties": {"card": {"type": "integer"}}, "required": ["card"]}
+    tool = Tool(function=FunctionTool(name="pay", parameters=number))
+    own = asking(tools=(tool,), tool_choice="required").model_copy(
+        update={"placeholders": (Placeholder(token="[CARD_1]", kind="card", value="4111"),)}
+    )
+    await invoke(asker, asks=own)
+    await invoke(asker)
+    must, free = (question.check for question in asker.asked)
+    assert must is not None
+    assert free is not None
+    pays = ToolCall(id="1", function=FunctionCall(name="pay", arguments='{"card":"[CARD_1]"}'))
+    assert must("words", ()) is not None
+    assert must("", (pays,)) is None
+    assert free("words", ()) is None
+    assert free("", (pays,)) is not None
 
 
 async def test_tools_that_are_called_are_passed_on_and_too_much_of_them_is_not() -> None:
