@@ -15,10 +15,11 @@ from tests.support.line import SECONDS, Line, broker_with_lines
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-BATCH = 300
+BATCH = 200
 LATENCY_MS = 200.0
-IN_FLIGHT = 8
-"""The batch takes at least 300 / 8 times 0.2 s."""
+IN_FLIGHT = 4
+"""The batch takes at least 200 / 4 times 0.2 s: its requests come faster than they are answered, also on a busy machine."""
+BACKLOG = 80
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +58,13 @@ async def test_an_interactive_request_overtakes_a_batch_and_the_batch_goes_on_be
 
         await asyncio.gather(*(line.send(request(name, lane="batch")) for name in names))
         async with asyncio.timeout(SECONDS):
-            while await held(broker, "lanes.invocations-batch") < BATCH:
+            while (waiting := await held(broker, "lanes.invocations-batch")) - done() < BACKLOG:
                 await asyncio.sleep(0.05)
 
         response, outcome = await line.ask(request("urgent"))
-        assert (response["status"], outcome["source"]) == ("answered", "model")
-        overtaken = BATCH - done()
-        assert overtaken > BATCH / 3, f"only {overtaken} of the batch were still to be answered"
+        assert (response["status"], outcome["source"]) == ("answered", "model"), outcome["calls"]
+        overtaken = waiting - done()
+        assert overtaken > BACKLOG / 2, f"only {overtaken} that waited before it were still to be answered"
 
         beside = 0
         async with asyncio.timeout(SECONDS):
