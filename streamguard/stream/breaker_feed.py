@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 PARTITION = 0
 """All changes stand in one partition: the log has one order, whatever becomes of the topic."""
+READY_SECONDS = 3.0
+"""How long the start waits for what the log tells: that can be had no sooner than its partition has a leader."""
 _ANSWER_MS = 2000
 """How long a broker may take to store a change. Then the worker's breakers decide alone until it does."""
 _AGAIN = 1.0  # seconds
@@ -29,27 +31,38 @@ _HEADERS = [("schema", schema_name(BreakerChange).encode())]
 
 class BreakerFeed:
     """Background of the invoke stage (`streamguard.stream.hosting.Background`): ready once all that stood in the topic at the
-    start is known.
+    start is known, or after `ready_within` seconds: until it is known the breakers decide alone.
 
     Publishing never makes a call wait: the newest change of each model waits here, one is under way. While none can be
     stored the breakers go on alone; what failed is tried again until it is stored, and then all of them tell where they are.
     """
 
-    def __init__(self, brokers: str, topic: str, breakers: Breakers, clock: Clock) -> None:
+    def __init__(
+        self, brokers: str, topic: str, breakers: Breakers, clock: Clock, *, ready_within: float = READY_SECONDS
+    ) -> None:
         self._brokers, self._topic = brokers, topic
         self._breakers = breakers
         self._clock = clock
+        self._ready_within = ready_within
         self._changes = WholeTopic(brokers, topic, clock, self._apply, partitions=(PARTITION,))
         self._waiting: dict[str, BreakerChange] = {}
         self._some = asyncio.Event()
 
     async def __call__(self, ready: asyncio.Event, stop: asyncio.Event) -> None:
-        """Until `stop`. Raises TopicUnreadable, and KafkaError or ConnectionError when no broker answers at first."""
+        """Until `stop`. A broker that is away is waited for, and then everything is read again. Raises TopicUnreadable."""
+        patience = asyncio.get_running_loop().call_later(self._ready_within, ready.set)
+        try:
+            while await until(stop, self._once(ready)):
+                pass
+        finally:
+            patience.cancel()
+
+    async def _once(self, ready: asyncio.Event) -> None:
+        """Read and write until something fails."""
 
         def reached() -> None:
-            if not ready.is_set():
-                self._breakers.share(self._put)
-                ready.set()
+            self._breakers.share(self._put)
+            ready.set()
 
         producer = AIOKafkaProducer(
             bootstrap_servers=self._brokers,
@@ -61,9 +74,14 @@ class BreakerFeed:
         with_guarded_connections(producer, PATIENCE)
         try:
             await producer.start()
-            await until(stop, self._both(producer, reached))
+            await self._both(producer, reached)
+        except (KafkaError, ConnectionError) as error:
+            self._breakers.share(None)
+            log.warning("the log of breakers was interrupted", extra={"error": type(error).__name__})
+            await self._clock.sleep(_AGAIN)
         finally:
             self._breakers.share(None)
+            self._waiting.clear()
             await producer.stop()
 
     async def _both(self, producer: AIOKafkaProducer, reached: Callable[[], None]) -> None:

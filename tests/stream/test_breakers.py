@@ -16,7 +16,8 @@ from streamguard.providers.breakers import Breakers, Permit, State
 from streamguard.stream.breaker_feed import BreakerFeed
 from streamguard.stream.topics import Topics
 from streamguard.stream.whole_topic import TopicUnreadable
-from tests.support.kafka import KafkaNode, KafkaUnavailable, required, unique
+from tests.support.kafka import KafkaNode, KafkaUnavailable, free_ports, required, unique
+from tests.support.way import way_to
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
 
@@ -36,12 +37,14 @@ def brokers(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def worker(brokers: str, topic: str, name: str, clock: Clock | None = None) -> AsyncGenerator[Breakers]:
+async def worker(
+    brokers: str, topic: str, name: str, clock: Clock | None = None, *, ready_within: float = SECONDS
+) -> AsyncGenerator[Breakers]:
     """The breakers of one process, ready."""
     clock = clock or SystemClock()
     breakers = Breakers(SETTINGS, clock, worker=name)
     ready, stop = asyncio.Event(), asyncio.Event()
-    running = asyncio.create_task(BreakerFeed(brokers, topic, breakers, clock)(ready, stop))
+    running = asyncio.create_task(BreakerFeed(brokers, topic, breakers, clock, ready_within=ready_within)(ready, stop))
     waiting = asyncio.create_task(ready.wait())
     try:
         await asyncio.wait([running, waiting], timeout=SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -149,6 +152,19 @@ async def test_without_the_topic_a_worker_does_not_start(kafka: KafkaNode) -> No
     with pytest.raises(TopicUnreadable, match="create the topics first"):
         async with worker(kafka.brokers, unique("missing"), "a", FakeClock()):
             pass
+
+
+async def test_a_log_that_cannot_be_read_at_first_holds_up_neither_start_nor_end(brokers: str) -> None:
+    topic = await topic_on(brokers)
+    [port] = free_ports(1)
+    async with worker(f"127.0.0.1:{port}", topic, "a", ready_within=0.1) as a:
+        assert not a.shared
+        await trip(a)
+    async with worker(f"127.0.0.1:{port}", topic, "a", ready_within=0.1) as a, worker(brokers, topic, "b") as b:
+        await trip(a)
+        async with way_to(brokers, port):
+            await seen(lambda: state(b) == "open")
+            assert a.shared
 
 
 async def test_without_the_broker_each_goes_on_alone_and_tells_later(tmp_path: Path) -> None:

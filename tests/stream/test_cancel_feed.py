@@ -14,6 +14,7 @@ from streamguard.events.fleet import Cancellation
 from streamguard.stages.cancelling import Cancellations
 from streamguard.stream.cancel_feed import CancelFeed
 from tests.support.kafka import free_ports
+from tests.support.way import way_to
 
 TOPIC = "cancellations"
 SECONDS = 20.0
@@ -58,27 +59,6 @@ async def fed(brokers: str, ready_within: float = SECONDS) -> AsyncGenerator[Can
         stop.set()
         async with asyncio.timeout(SECONDS):
             await running
-
-
-@asynccontextmanager
-async def way_to(brokers: str, port: int) -> AsyncGenerator[None]:
-    """Another port that leads to a broker, for who asks it where the brokers are."""
-    host, _, there = brokers.partition(":")
-
-    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while piece := await reader.read(65536):
-            writer.write(piece)
-        writer.close()
-
-    async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        back, on = await asyncio.open_connection(host, int(there))
-        await asyncio.gather(pass_on(reader, on), pass_on(back, writer), return_exceptions=True)
-
-    server = await asyncio.start_server(lead, "127.0.0.1", port)
-    try:
-        yield
-    finally:
-        server.close()
 
 
 async def stopped(cancellations: Cancellations, request_id: str) -> None:
