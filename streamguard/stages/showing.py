@@ -62,9 +62,9 @@ class Showings:
 class Showing:
     """The audience of one request's answer (`streamguard.providers.question.Audience`).
 
-    A stream is numbered by the time at which its call begins, in microseconds: so a worker that takes over from a dead one has
-    the higher number, as long as the workers' clocks agree to within the group's session timeout. `begin` must therefore follow
-    the permit to call, not go before it.
+    A stream is numbered by the time at which its call begins, in microseconds: so a worker that takes over from another has the
+    higher number, as long as their clocks agree to within the time that this takes: the group's session timeout after a crash, in
+    a rebalance parts of a second. `begin` must therefore follow the permit to call, not go before it.
     """
 
     def __init__(
