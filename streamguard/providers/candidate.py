@@ -1,5 +1,6 @@
 """Asking one candidate, again where that may help: its breaker, its turn, the budget of further calls, and the books."""
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -90,16 +91,14 @@ class CandidateCaller:
         request = adapt(errand.request, step.candidate.without)
         kind, tries = errand.kind, 0
         while True:
-            entered = await self._enter(errand, attempts, kind, tries)
+            entered = await self._enter(errand, attempts, kind)
             if not isinstance(entered, _Entered):
                 attempts.skipped(request.request_id, step, kind, entered)
                 return None
             streams = errand.audience is not None and "streaming" not in step.candidate.without
             begun = attempts.begin(request, step, kind, streams=streams)
             try:
-                return await self._call(
-                    errand, request, begun, entered, attempts, self._longest(errand, attempts, tries)
-                )
+                return await self._call(errand, request, begun, entered, attempts, self._longest(errand, attempts))
             except ProviderError as error:
                 last = attempts.calls[-1]
                 wait = None if last.tripped else self._wait(errand, attempts, error, tries)
@@ -116,13 +115,16 @@ class CandidateCaller:
                 key = call_id if answered else request.idempotency_key
                 request = replace(request, request_id=call_id, idempotency_key=key)
 
-    async def _enter(self, errand: Errand, attempts: Attempts, kind: Kind, tries: int) -> _Entered | Skip:
+    async def _enter(self, errand: Errand, attempts: Attempts, kind: Kind) -> _Entered | Skip:
         """Leave for one call, or why there is none."""
         candidate = errand.step.candidate
         names = candidate.provider, candidate.model
         if attempts.calls_left <= 0:
             return "no_calls"
-        if (longest := self._longest(errand, attempts, tries)) < SHORTEST_CALL:
+        # before a place or the right to probe is taken: others could use them while this waits
+        if not await self._passed(attempts):
+            return "no_time"
+        if (longest := self._longest(errand, attempts)) < SHORTEST_CALL:
             return "no_time"
         permit = await self._breakers.permit(*names, longest=longest)
         if permit is None:
@@ -135,11 +137,11 @@ class CandidateCaller:
             why: Skip | None = None if turn else "saturated"
             if turn is not None and self._clock.monotonic() - came > _NEWS:
                 self._breakers.release(permit)
-                permit = await self._breakers.permit(*names, longest=self._longest(errand, attempts, tries))
+                permit = await self._breakers.permit(*names, longest=self._longest(errand, attempts))
                 why = None if permit else "breaker_open"
-            if why is None and self._passage is not None:
-                await self._passage()
-            if why is None and self._longest(errand, attempts, tries) < SHORTEST_CALL:
+            if why is None and not await self._passed(attempts):
+                why = "no_time"
+            if why is None and self._longest(errand, attempts) < SHORTEST_CALL:
                 why = "no_time"
             if why is None and not self._in_budget(errand, attempts, kind):
                 why = "retry_budget"
@@ -151,12 +153,23 @@ class CandidateCaller:
         self._give_back(permit, turn)
         return why or "saturated"
 
+    async def _passed(self, attempts: Attempts) -> bool:
+        """Wait until this worker may call; False when the question's time ends first."""
+        if self._passage is None:
+            return True
+        try:
+            async with asyncio.timeout(max(0.0, attempts.time_left())):
+                await self._passage()
+        except TimeoutError:
+            return False
+        return True
+
     def _patience(self, errand: Errand, attempts: Attempts) -> float:
         """Seconds to wait for a place. What a fallback needs is not spent on it; and where another model may have a place, a
         queue here would only make everybody late. A question of the batch lane has the time: all but that of the call itself."""
         if errand.way == "at_once":
             return 0.0
-        left = attempts.time_left() - (self._settings.fallback_timeout if errand.after else 0.0)
+        left = attempts.time_left() - self._kept(errand, attempts)
         longest = min(errand.longest, self._settings.concurrency.wait) if errand.after else errand.longest
         if errand.lane == "batch":
             longest = max(longest, left - errand.longest)
@@ -226,10 +239,13 @@ class CandidateCaller:
             await audience.text(answer.text)
         return answer
 
-    def _longest(self, errand: Errand, attempts: Attempts, tries: int) -> float:
-        """Seconds for one call. A first try may take all there is; another one leaves a fallback its time."""
-        kept = self._settings.fallback_timeout if errand.after and tries else 0.0
-        return min(errand.longest, attempts.time_left() - kept)
+    def _kept(self, errand: Errand, attempts: Attempts) -> float:
+        """Seconds that are left to those behind this candidate: what one of them needs, or half of what there is."""
+        return min(self._settings.fallback_timeout, attempts.time_left() / 2) if errand.after else 0.0
+
+    def _longest(self, errand: Errand, attempts: Attempts) -> float:
+        """Seconds for one call."""
+        return min(errand.longest, attempts.time_left() - self._kept(errand, attempts))
 
     def _wait(self, errand: Errand, attempts: Attempts, error: ProviderError, tries: int) -> float | None:
         """Seconds until the same candidate is asked again; None when it is not."""
@@ -238,7 +254,7 @@ class CandidateCaller:
         if errand.after and isinstance(error, CallTimeout):
             return None
         # what a fallback needs is not spent on waiting for this one
-        kept = self._settings.fallback_timeout if errand.after else SHORTEST_CALL
+        kept = max(SHORTEST_CALL, self._kept(errand, attempts))
         return wait_before_retry(
             tries + 1,
             base=self._settings.backoff,

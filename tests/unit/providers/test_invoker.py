@@ -30,7 +30,8 @@ async def test_each_call_is_permitted_first_a_retry_too() -> None:
 
     answered = await setting.ask("one")
 
-    assert setting.permits == len(answered.calls) == 3
+    assert len(answered.calls) == 3
+    assert setting.permits == 2 * 3  # before it waits for its place, and once more before it goes out
 
 
 async def test_a_worker_that_must_not_call_calls_nobody_and_time_runs_on() -> None:
@@ -163,12 +164,37 @@ async def test_a_deadline_that_has_passed_means_no_call() -> None:
     assert answered.cost_nusd == 0
 
 
-async def test_a_deadline_bounds_each_call_and_ends_the_asking() -> None:
+async def test_a_deadline_bounds_each_call_and_leaves_a_fallback_its_time() -> None:
     setting = Setting((99.0,))
     answered = await setting.ask(deadline_us=setting.clock.now_us() + 4_000_000, static="static")
-    assert setting.flagship.asked[0][1].total == pytest.approx(4)
+    assert setting.flagship.asked[0][1].total == pytest.approx(2)
+    assert setting.spare.asked[0][1].total == pytest.approx(2)
+    assert (answered.text, answered.degraded) == ("good", "fallback")
+
+
+async def test_a_deadline_ends_the_asking() -> None:
+    setting = Setting((99.0,), (99.0,))
+    answered = await setting.ask(deadline_us=setting.clock.now_us() + 4_000_000, static="static")
     assert answered.failure is Reason.EXPIRED
-    assert [(call.status, call.error) for call in answered.calls] == [("error", "timeout"), ("skipped", "no_time")]
+    assert [(call.status, call.error) for call in answered.calls] == [("error", "timeout"), ("error", "timeout")]
+
+
+async def test_a_worker_that_may_not_call_holds_no_place_meanwhile() -> None:
+    setting = Setting(places=1)
+    gate, asked = asyncio.Event(), asyncio.Event()
+
+    async def closed() -> None:
+        asked.set()
+        await gate.wait()
+
+    setting.passage = closed
+    waiting = asyncio.create_task(setting.ask("one"))
+    await asked.wait()
+    place = await setting.fleet.turns.enter("a", "flagship", "interactive", tokens=1, longest=0)
+    assert place is not None
+    place.leave()
+    gate.set()
+    assert (await waiting).text == "good"
 
 
 async def test_the_reserved_calls_are_never_exceeded_and_one_is_kept_for_the_fallback() -> None:
