@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test soak check types lint quick format schemas clean
+.PHONY: setup demo test soak check types lint quick slow format schemas clean
 
 setup: $(STAMP)
 
@@ -17,7 +17,9 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup
 	$(BIN)/streamguard demo
 
-test: quick
+test: quick slow
+
+slow: setup
 	$(BIN)/pytest -m slow
 
 # hours of faults, for whoever has them: make soak SEEDS="1 2 3" SECONDS_EACH=600; before them hostile texts by the hundred thousand
