@@ -26,6 +26,8 @@ from streamguard.providers.errors import (
 )
 from streamguard.providers.openai import OpenAIProvider
 
+pytestmark = pytest.mark.slow
+
 ASK = ChatRequest(
     model="gpt-4o",
     messages=(Message(role="user", content="My order 77 did not arrive. Where is it, and who brings it?"),),

@@ -28,6 +28,8 @@ from streamguard.providers.openai import OpenAIProvider
 from tests.unit.providers.openai_writing import HELLO, STOP, TEXT, USAGE, chunk
 from tests.unit.providers.wire import events
 
+pytestmark = pytest.mark.slow
+
 ASK = ChatRequest("m", (Message(role="user", content="Grüße"),), 50, "t/r/1/1", "t/r/1/1.1")
 LONG = CallLimits(total=10, first_token=10, between_tokens=10)
 PIECE = events(chunk({"content": "a"}), done=False)

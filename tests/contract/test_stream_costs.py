@@ -7,6 +7,8 @@ import pytest
 from benchmarks.stream_costs import run
 from benchmarks.stream_costs_books import Booked, Comparison, Entry, compare
 
+pytestmark = pytest.mark.slow
+
 _MIDWAY = {"cut_stream", "garbage", "hang_mid", "stream_error"}
 
 

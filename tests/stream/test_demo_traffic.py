@@ -18,6 +18,8 @@ from streamguard.stream.planned import Planned
 from streamguard.stream.topics import Topics
 from streamguard.stream.traffic import Traffic
 
+pytestmark = pytest.mark.slow
+
 PARTITIONS = 4
 Line = Callable[[dict[str, Any]], dict[str, int]]
 """How many of each topic a request gets."""
