@@ -3,7 +3,7 @@
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from streamguard.answers.arguments import argument_texts, as_one_string, rewritten
@@ -56,7 +56,8 @@ def normal(value: Any) -> Any:
         return [normal(item) for item in value]  # pyright: ignore[reportUnknownVariableType]  # any JSON
     if isinstance(value, dict):
         return {normal(name): normal(item) for name, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    # as it stands in the JSON: Python writes small numbers in another way
+    return orjson.dumps(value).decode() if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def same(value: Any) -> bytes:
@@ -65,10 +66,13 @@ def same(value: Any) -> bytes:
 
 @settings(deadline=None, max_examples=60)
 @given(ARGUMENTS, st.booleans())
+@example({'"': 6.103515625e-05}, False)
 def test_whatever_is_taken_out_of_arguments_is_put_back(arguments: dict[str, Any], ascii_only: bool) -> None:
     given_text = written(arguments, ascii_only)
     texts = argument_texts(given_text)
     checked = IN.run([Subject("Send it."), *(Subject(text, "assistant") for text in texts)])
+    # letters before an IBAN can make a cloud provider's key: what is masked as a secret stays so, and is not looked at here
+    assume("[SECRET]" not in "".join(checked.texts))
     left = rewritten(given_text, checked.texts[1:])
 
     if left is None:
