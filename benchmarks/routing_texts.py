@@ -3,7 +3,7 @@
 `easy`: a fact, a form, a class, a short rewrite. `medium`: an explanation, a comparison, a draft, a small program. `hard`: steps
 that build on each other, under conditions that must hold together: proofs, designs, searches for causes, plans.
 `SET` is what the words and weights of the score were chosen by. `HELD_OUT` was written after them and is only measured: whoever
-fits the score to it must write another.
+fits the score to it must write another. One table in one file, though it is long: a half of it would measure something else.
 """
 
 from typing import Literal

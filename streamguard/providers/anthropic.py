@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 import httpx
-import orjson
 
 from streamguard.clock import Clock, SystemClock
 from streamguard.config import AnthropicProvider as AnthropicSettings
@@ -14,10 +13,9 @@ from streamguard.providers.anthropic_answer import read_answer
 from streamguard.providers.anthropic_body import body_of
 from streamguard.providers.anthropic_form import form_of
 from streamguard.providers.anthropic_stream import AnthropicStream
-from streamguard.providers.calling import MAX_BODY_BYTES, HttpCalls
+from streamguard.providers.calling import MAX_BODY_BYTES, HttpCalls, encoded
 from streamguard.providers.contract import CallLimits, ChatAnswer, ChatRequest, Progress, RateLimit
 from streamguard.providers.endpoint import call_headers, endpoint
-from streamguard.providers.errors import Refused
 from streamguard.providers.rate_headers import count
 from streamguard.providers.structured import adapt
 from streamguard.providers.transport import AiohttpTransport
@@ -71,11 +69,7 @@ class AnthropicProvider:
         form = form_of(asked.json_schema) if asked and asked.json_schema and not ask.tools else None
         if form is None:
             ask = adapt(ask, _NO_FORMS)
-        try:
-            body = orjson.dumps(body_of(ask, form, cache_prompts=self._cache_prompts, stream=progress is not None))
-        except TypeError:
-            # JSON cannot say it: half of a surrogate pair, or a schema hundreds of levels deep. The error may quote the text.
-            raise Refused from None
+        body = encoded(body_of(ask, form, cache_prompts=self._cache_prompts, stream=progress is not None))
         read = partial(read_answer, form=form)
         if progress is None:
             return await self._calls.whole(ask, body, limits=limits, read=read)

@@ -12,10 +12,9 @@ from streamguard.errors import InvalidRecord
 from streamguard.events.codec import decode, encode, schema_name
 from streamguard.events.fleet import BreakerChange
 from streamguard.intake.clients import with_guarded_connections
-from streamguard.intake.waiting import until
 from streamguard.providers.breakers import Breakers
 from streamguard.stream.journal import PATIENCE
-from streamguard.stream.whole_topic import WholeTopic
+from streamguard.stream.whole_topic import WholeTopic, again_and_again
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +49,7 @@ class BreakerFeed:
 
     async def __call__(self, ready: asyncio.Event, stop: asyncio.Event) -> None:
         """Until `stop`. A broker that is away is waited for, and then everything is read again. Raises TopicUnreadable."""
-        patience = asyncio.get_running_loop().call_later(self._ready_within, ready.set)
-        try:
-            while await until(stop, self._once(ready)):
-                pass
-        finally:
-            patience.cancel()
+        await again_and_again(lambda: self._once(ready), ready, stop, ready_within=self._ready_within)
 
     async def _once(self, ready: asyncio.Event) -> None:
         """Read and write until something fails."""

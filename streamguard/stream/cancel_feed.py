@@ -11,9 +11,8 @@ from streamguard.clock import Clock
 from streamguard.errors import InvalidRecord
 from streamguard.events.codec import decode
 from streamguard.events.fleet import Cancellation
-from streamguard.intake.waiting import until
 from streamguard.stages.cancelling import KEEP_SECONDS, Cancellations
-from streamguard.stream.whole_topic import TopicUnreadable, WholeTopic
+from streamguard.stream.whole_topic import TopicUnreadable, WholeTopic, again_and_again
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +45,7 @@ class CancelFeed:
 
     async def __call__(self, ready: asyncio.Event, stop: asyncio.Event) -> None:
         """Until `stop`. A broker that is away is waited for, and then everything is read again: to be told twice is harmless."""
-        patience = asyncio.get_running_loop().call_later(self._ready_within, ready.set)
-        try:
-            while await until(stop, self._once(ready)):
-                pass
-        finally:
-            patience.cancel()
+        await again_and_again(lambda: self._once(ready), ready, stop, ready_within=self._ready_within)
 
     async def _once(self, ready: asyncio.Event) -> None:
         """Read on until something fails, or the topic has other partitions than before."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
@@ -11,6 +11,7 @@ from streamguard.clock import Clock
 from streamguard.errors import StreamguardError
 from streamguard.intake.clients import read_from_beginning, with_guarded_connections
 from streamguard.intake.damage import read_carefully
+from streamguard.intake.waiting import until
 from streamguard.stream.journal import AT_ONCE, PATIENCE
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,19 @@ _LOOKS, _BETWEEN_LOOKS = 10, 0.5  # one broker may know of a new topic before an
 
 class TopicUnreadable(StreamguardError):
     """The topic is not on the cluster."""
+
+
+async def again_and_again(
+    once: Callable[[], Coroutine[None, None, None]], ready: asyncio.Event, stop: asyncio.Event, *, ready_within: float
+) -> None:
+    """Run `once` anew whenever it ends, until `stop`; what it raises goes through. `ready` is set by it, or after `ready_within`
+    seconds: for what a worker starts without."""
+    patience = asyncio.get_running_loop().call_later(ready_within, ready.set)
+    try:
+        while await until(stop, once()):
+            pass
+    finally:
+        patience.cancel()
 
 
 class WholeTopic:
