@@ -16,6 +16,8 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from streamguard.config.base import Keyed, Section
+from streamguard.config.clickhouse import ClickHouse
+from streamguard.config.kafka import Cluster, Kafka
 from streamguard.config.models import (
     AUTO,
     AnthropicProvider,
@@ -46,6 +48,7 @@ __all__ = [
     "Candidate",
     "ClassificationEndpoint",
     "ClickHouse",
+    "Cluster",
     "Concurrency",
     "Config",
     "Feature",
@@ -81,53 +84,6 @@ CONFIG_FILE = "STREAMGUARD_CONFIG"
 
 def _host_name() -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:100] or "worker"
-
-
-class Kafka(Section):
-    """How to reach Kafka and how a stage's consumer group behaves. Times in seconds."""
-
-    brokers: str = Field(default="127.0.0.1:9092", min_length=1)
-    prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
-    """Put before every topic and group name."""
-    partitions: int | None = Field(default=None, ge=1)
-    """The partition count that the topics were made with. None: all have the same, and a topic that grows is refused. When one
-    was grown by mistake, this goes on with the old count: nothing is written to the partitions beyond it, and requests that
-    lie there are sent to their tenant's."""
-    topics_wait: float = Field(default=30.0, ge=0)
-    """How long a worker that starts waits for topics that do not exist yet; then it fails, and its supervisor tries again."""
-    session: float = Field(default=10.0, gt=0)
-    """Without a heartbeat for this long a worker is given up; also the pause after a crash."""
-    in_flight: int = Field(default=256, ge=1)
-    """Steps at work at once, a stage and process."""
-    span: int = Field(default=2000, ge=1)
-    """Records between what the broker has committed and what is delivered, a partition: what a kill can repeat at most."""
-    key_queue: int = Field(default=64, ge=1)
-    """Waiting records of one key before its partition pauses."""
-    fetch_wait: float = Field(default=0.5, gt=0, le=10)
-    """How long a broker may hold a fetch while there are no records. Kafka answers as soon as there are some; the embedded
-    broker does not, so it wants less."""
-    deadline: float = Field(default=45.0, gt=0)
-    """The intake's limit for one step; a stage's own limit (30 s) ends before it."""
-    stall: float = Field(default=30.0, gt=0)
-    """Without progress for this long a worker leaves, for its supervisor to start a fresh one."""
-    dead_letters_per_minute: int = Field(default=100, ge=1)
-    """More than this stops the worker: something is wrong with more than single records."""
-    grace: float = Field(default=5.0, ge=0, le=10)
-    """How long a worker told to stop may finish what it began; it leaves after 15 s in all, whatever is left."""
-
-
-class ClickHouse(Section):
-    """Where outcomes are kept. `payloads_url` None keeps texts in the same server, in their own table."""
-
-    url: str = "http://127.0.0.1:8123"
-    payloads_url: str | None = None
-    database: str = Field(default="streamguard", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    username: str = "default"
-    password: SecretStr = SecretStr("")
-    batch_rows: int = Field(default=5000, ge=1)
-    flush_seconds: float = Field(default=3.0, gt=0)
-    timeout: float = Field(default=10.0, gt=0)
-    """For each answer of a store, in seconds. One that hangs longer counts as down: what it was sent is sent again."""
 
 
 class Limits(Section):

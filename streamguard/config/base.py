@@ -15,6 +15,42 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
+def one_source(section: BaseModel, name: str) -> None:
+    """Raise `ValueError` when more than one of `name`, `name_env` and `name_file` is given."""
+    given = [key for key in (name, f"{name}_env", f"{name}_file") if _given(section, key)]
+    if len(given) > 1:
+        raise ValueError(f"{' and '.join(sorted(given))} exclude each other; keep one")
+
+
+def secret_of(section: BaseModel, name: str) -> SecretStr:
+    """The secret that `name` holds, or that stands in the variable `name_env` or the file `name_file` names; empty if none is
+    given. Read when it is asked for: who needs no secret needs no file.
+
+    Raises `ConfigError` naming the variable, or the key that names the file, never anything of what is in it.
+    """
+    variable: str | None = getattr(section, f"{name}_env")
+    file: Path | None = getattr(section, f"{name}_file")
+    if variable:
+        secret = os.environ.get(variable, "").strip()
+        if not secret:
+            raise ConfigError(f"{name}_env: the variable {variable} is not set, or empty")
+        return SecretStr(secret)
+    if file:
+        try:
+            secret = file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{name}_file: {file} cannot be read ({type(error).__name__})") from None
+        if not secret:
+            raise ConfigError(f"{name}_file: {file} is empty")
+        return SecretStr(secret)
+    return getattr(section, name)
+
+
+def _given(section: BaseModel, name: str) -> bool:
+    value = getattr(section, name)
+    return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
+
+
 class Keyed(Section):
     """Something that is reached with a key: given here, or better in a variable or a file that this names."""
 
@@ -25,34 +61,10 @@ class Keyed(Section):
     """The file that holds the key and nothing else; whitespace around it is cut off."""
 
     @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        given = [name for name in ("api_key", "api_key_env", "api_key_file") if self._given(name)]
-        if len(given) > 1:
-            raise ValueError(f"{' and '.join(sorted(given))} exclude each other; keep one")
+    def _one_key(self) -> Self:
+        one_source(self, "api_key")
         return self
 
-    def _given(self, name: str) -> bool:
-        value = getattr(self, name)
-        return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
-
     def key(self) -> SecretStr:
-        """The key, empty if there is none. Read when it is asked for: who calls nobody needs no key.
-
-        Raises `ConfigError` naming the variable or the key that names the file, never anything of what is in it.
-        """
-        if self.api_key_env:
-            key = os.environ.get(self.api_key_env, "").strip()
-            if not key:
-                raise ConfigError(f"api_key_env: the variable {self.api_key_env} is not set, or empty")
-            return SecretStr(key)
-        if self.api_key_file:
-            try:
-                key = self.api_key_file.read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigError(
-                    f"api_key_file: {self.api_key_file} cannot be read ({type(error).__name__})"
-                ) from None
-            if not key:
-                raise ConfigError(f"api_key_file: {self.api_key_file} is empty")
-            return SecretStr(key)
-        return self.api_key
+        """The key, empty if there is none. Raises `ConfigError` as `secret_of` does."""
+        return secret_of(self, "api_key")

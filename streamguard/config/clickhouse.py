@@ -1,0 +1,38 @@
+"""`[clickhouse]`: where outcomes are kept."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from streamguard.config.base import Section, one_source, secret_of
+
+
+class ClickHouse(Section):
+    """Where outcomes are kept. `payloads_url` None keeps texts in the same server, in their own table."""
+
+    url: str = "http://127.0.0.1:8123"
+    """Of its HTTP interface; `https://` encrypts, on port 8443 where none is given."""
+    payloads_url: str | None = None
+    database: str = Field(default="streamguard", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    username: str = "default"
+    password: SecretStr = SecretStr("")
+    password_env: str | None = None
+    """The environment variable that holds the password."""
+    password_file: Path | None = None
+    """The file that holds the password and nothing else."""
+    ca_file: Path | None = None
+    """Certificates (PEM) of those who may vouch for the server; None: those that the system trusts."""
+    batch_rows: int = Field(default=5000, ge=1)
+    flush_seconds: float = Field(default=3.0, gt=0)
+    timeout: float = Field(default=10.0, gt=0)
+    """For each answer of a store, in seconds. One that hangs longer counts as down: what it was sent is sent again."""
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        one_source(self, "password")
+        return self
+
+    def secret(self) -> SecretStr:
+        """The password. Raises `ConfigError` naming the key whose variable or file cannot be read."""
+        return secret_of(self, "password")

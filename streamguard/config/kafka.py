@@ -1,0 +1,130 @@
+"""`[kafka]`: how to reach a cluster, over TLS and with a user where it asks for that, and how a stage's group behaves."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from streamguard.config.base import Section, one_source, secret_of
+from streamguard.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """How every client reaches Kafka: `AIOKafkaProducer(**cluster.arguments, …)`. Shows the address alone."""
+
+    brokers: str
+    """`host:port`, several parted by commas."""
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    """aiokafka's keyword arguments for security: `security_protocol`, `ssl_context`, `sasl_…`."""
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments that every aiokafka client takes."""
+        return {"bootstrap_servers": self.brokers, **self.options}
+
+
+class Kafka(Section):
+    """How to reach Kafka and how a stage's consumer group behaves. Times in seconds."""
+
+    brokers: str = Field(default="127.0.0.1:9092", min_length=1)
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """As brokers name their listeners: whether the connection is encrypted (SSL), and whether a user logs in (SASL)."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    sasl_username: str | None = None
+    sasl_password: SecretStr = SecretStr("")
+    sasl_password_env: str | None = None
+    """The environment variable that holds the password."""
+    sasl_password_file: Path | None = None
+    """The file that holds the password and nothing else."""
+    ssl_ca_file: Path | None = None
+    """Certificates (PEM) of those who may vouch for brokers; None: those that the system trusts."""
+    ssl_cert_file: Path | None = None
+    """Our own certificate (PEM, with its chain), where brokers ask clients for one."""
+    ssl_key_file: Path | None = None
+    """Its key (PEM); None: it stands in `ssl_cert_file`."""
+    ssl_key_password: SecretStr = SecretStr("")
+    ssl_key_password_env: str | None = None
+    ssl_key_password_file: Path | None = None
+    ssl_check_hostname: bool = True
+    """Whether a broker's certificate must name the host that was connected to."""
+    prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
+    """Put before every topic and group name."""
+    partitions: int | None = Field(default=None, ge=1)
+    """The partition count that the topics were made with. None: all have the same, and a topic that grows is refused. When one
+    was grown by mistake, this goes on with the old count: nothing is written to the partitions beyond it, and requests that
+    lie there are sent to their tenant's."""
+    topics_wait: float = Field(default=30.0, ge=0)
+    """How long a worker that starts waits for topics that do not exist yet; then it fails, and its supervisor tries again."""
+    session: float = Field(default=10.0, gt=0)
+    """Without a heartbeat for this long a worker is given up; also the pause after a crash."""
+    in_flight: int = Field(default=256, ge=1)
+    """Steps at work at once, a stage and process."""
+    span: int = Field(default=2000, ge=1)
+    """Records between what the broker has committed and what is delivered, a partition: what a kill can repeat at most."""
+    key_queue: int = Field(default=64, ge=1)
+    """Waiting records of one key before its partition pauses."""
+    fetch_wait: float = Field(default=0.5, gt=0, le=10)
+    """How long a broker may hold a fetch while there are no records. Kafka answers as soon as there are some; the embedded
+    broker does not, so it wants less."""
+    deadline: float = Field(default=45.0, gt=0)
+    """The intake's limit for one step; a stage's own limit (30 s) ends before it."""
+    stall: float = Field(default=30.0, gt=0)
+    """Without progress for this long a worker leaves, for its supervisor to start a fresh one."""
+    dead_letters_per_minute: int = Field(default=100, ge=1)
+    """More than this stops the worker: something is wrong with more than single records."""
+    grace: float = Field(default=5.0, ge=0, le=10)
+    """How long a worker told to stop may finish what it began; it leaves after 15 s in all, whatever is left."""
+
+    @model_validator(mode="after")
+    def _keys_fit(self) -> Self:
+        one_source(self, "sasl_password")
+        one_source(self, "ssl_key_password")
+        if self.security_protocol.startswith("SASL_") and not self.sasl_username:
+            raise ValueError(f"sasl_username: {self.security_protocol} needs a user")
+        if self.ssl_key_file and not self.ssl_cert_file:
+            raise ValueError("ssl_key_file belongs to ssl_cert_file, which is missing")
+        return self
+
+    def cluster(self) -> Cluster:
+        """How clients reach it. Reads passwords and certificates now.
+
+        Raises `ConfigError` naming the key whose variable or file cannot be used, never anything of what is in it.
+        """
+        options: dict[str, Any] = {}
+        if self.security_protocol != "PLAINTEXT":
+            options["security_protocol"] = self.security_protocol
+        if self.security_protocol.startswith("SASL_"):
+            options |= {
+                "sasl_mechanism": self.sasl_mechanism,
+                "sasl_plain_username": self.sasl_username,
+                "sasl_plain_password": secret_of(self, "sasl_password").get_secret_value(),
+            }
+        if self.security_protocol.endswith("SSL"):
+            options["ssl_context"] = self._ssl_context()
+        return Cluster(self.brokers, options)
+
+    def _ssl_context(self) -> ssl.SSLContext:
+        try:
+            context = ssl.create_default_context(cafile=self.ssl_ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"kafka.ssl_ca_file: {self.ssl_ca_file} {_unusable(error)}") from None
+        context.check_hostname = self.ssl_check_hostname
+        if self.ssl_cert_file:
+            password = secret_of(self, "ssl_key_password").get_secret_value()
+            try:
+                # always a password: without one Python would ask for it at the terminal
+                context.load_cert_chain(self.ssl_cert_file, self.ssl_key_file, password=password)
+            except (OSError, ssl.SSLError) as error:
+                named = "ssl_cert_file" if self.ssl_key_file is None else "ssl_cert_file, ssl_key_file"
+                raise ConfigError(f"kafka.{named}: {self.ssl_cert_file} {_unusable(error)}") from None
+        return context
+
+
+def _unusable(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return "does not hold what it should, as PEM, or the key's password is wrong"
+    return f"cannot be read ({error.strerror})"
