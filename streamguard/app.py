@@ -19,7 +19,7 @@ from streamguard.checks.policy import InvalidPolicy
 from streamguard.checks.policy import load as load_policy
 from streamguard.checks.text.tokens import count_tokens
 from streamguard.clock import Clock, SystemClock
-from streamguard.config import AUTO, Candidate, Config, StaticProvider
+from streamguard.config import AUTO, Candidate, Cluster, Config, StaticProvider
 from streamguard.errors import ConfigError, InputError
 from streamguard.intake.contract import Ownership, StepFunction
 from streamguard.intake.intake import Intake
@@ -28,6 +28,7 @@ from streamguard.prompts.registry import PromptBook
 from streamguard.providers.breakers import Breakers
 from streamguard.providers.budget import RetryBudgets
 from streamguard.providers.building import build_providers
+from streamguard.providers.candidate import Leave
 from streamguard.providers.invoker import Fleet, Invoker
 from streamguard.providers.prices import ConfiguredPrices
 from streamguard.providers.remote_model import HttpRemoteModel
@@ -54,7 +55,7 @@ from streamguard.stream.flow import FLOW, Route, group_name
 from streamguard.stream.health import Health
 from streamguard.stream.hosting import Background, HostedStage, run_worker
 from streamguard.stream.journal import AdmissionJournal
-from streamguard.stream.passage import passage, within
+from streamguard.stream.passage import passable, passage, within
 from streamguard.stream.stage_step import Failing, StageStep
 from streamguard.stream.topic_check import TopicCheck, look_at
 from streamguard.stream.topics import Topics
@@ -89,6 +90,11 @@ class Worker:
         """Unique in the cluster as long as `worker.instance` is: the supervisor gives each process its own number."""
         return f"{self.config.worker.instance}-{self.number}"
 
+    @cached_property
+    def cluster(self) -> Cluster:
+        """How all of its clients reach Kafka, with one TLS context. Raises `ConfigError`."""
+        return self.config.kafka.cluster()
+
     def run(self, datadir: Path) -> int:
         """Run until told to stop; blocks, and returns the exit status.
 
@@ -101,12 +107,12 @@ class Worker:
         hosted: list[HostedStage] = []
         background: list[Background] = []
         kafka = self.config.kafka
-        look = look_at(kafka.brokers, {topics.full(topic.name) for topic in topics})
+        look = look_at(self.cluster, {topics.full(topic.name) for topic in topics})
         check = TopicCheck(
             look, topics, self.stages, partitions=kafka.partitions, wait=kafka.topics_wait, clock=self.clock
         )
         health = Health(self.stages, self.clock)
-        builder = _Builder(self.config, topics, self.clock, check, self.name)
+        builder = _Builder(self.config, self.cluster, topics, self.clock, check, self.name)
         for name in self.stages:
             built = builder.build(FLOW[name])
             hosted.append(self._host(FLOW[name], topics, built, check, health))
@@ -151,7 +157,7 @@ class Worker:
     def _settings(self, route: Route, partitions: int, *, open_sources: bool) -> Settings:
         kafka = self.config.kafka
         return Settings(
-            brokers=kafka.brokers,
+            cluster=self.cluster,
             group=group_name(kafka.prefix, route.name),
             instance=f"{self.name}-{route.name}",
             lock_dir=self.config.worker.lock_dir,
@@ -179,8 +185,11 @@ class Worker:
 class _Builder:
     """Builds each stage; one method a stage, named like it."""
 
-    def __init__(self, config: Config, topics: Topics, clock: Clock, check: TopicCheck, name: str) -> None:
+    def __init__(
+        self, config: Config, cluster: Cluster, topics: Topics, clock: Clock, check: TopicCheck, name: str
+    ) -> None:
         self._config = config
+        self._cluster = cluster
         self._check = check
         self._topics = topics
         self._clock = clock
@@ -216,7 +225,7 @@ class _Builder:
     def admit(self) -> _Built:
         config = self._config
         journal = AdmissionJournal(
-            config.kafka.brokers,
+            self._cluster,
             self._topics.full("admission-journal"),
             self._topics.full("requests"),
             config.limits,
@@ -260,14 +269,14 @@ class _Builder:
     def lookup(self) -> _Built:
         settings = self._config.cache
         cache = ExactCache(settings.max_entries, settings.max_bytes)
-        feed = CacheFeed(self._config.kafka.brokers, self._topics.full("cache-entries"), cache, self._clock)
+        feed = CacheFeed(self._cluster, self._topics.full("cache-entries"), cache, self._clock)
         return _Built(Lookup(cache, self._clock), self._failing("lookup"), (feed,))
 
     def invoke(self) -> _Built:
         config = self._config
         if not config.routes:
             raise ConfigError("routes: there is none, so no model could be asked; name one with its candidates")
-        kafka, clock, topics = config.kafka, self._clock, self._topics
+        cluster, clock, topics = self._cluster, self._clock, self._topics
         providers = build_providers(config.providers, clock)
         static = frozenset(one.name for one in config.providers if isinstance(one, StaticProvider))
         places = {one.name: one.max_concurrency for one in config.providers}
@@ -286,15 +295,15 @@ class _Builder:
             settings=config.invoke,
             count=count_tokens,
             static=static,
-            passage=passage,
+            leave=Leave(passage, passable),
         )
-        chunks = KafkaChunks(kafka.brokers, topics.full("response-chunks"), clock)
+        chunks = KafkaChunks(cluster, topics.full("response-chunks"), clock)
         cancellations = Cancellations(clock)
         background = (
             _closing(providers.values()),
             chunks,
-            BreakerFeed(kafka.brokers, topics.full("breakers"), fleet.breakers, clock),
-            CancelFeed(kafka.brokers, topics.full("cancellations"), cancellations, clock),
+            BreakerFeed(cluster, topics.full("breakers"), fleet.breakers, clock),
+            CancelFeed(cluster, topics.full("cancellations"), cancellations, clock),
         )
         showings = Showings(Chains(OutputChain, self._policy, self._hash_key), chunks, clock)
         return _Built(Invoke(invoker, showings, cancellations, clock), self._failing("invoke"), background)

@@ -84,6 +84,11 @@ class Intake:
         have given none, to a worker that stands by."""
         return self._running is not None and self._running.settled
 
+    @property
+    def passable(self) -> bool:
+        """Whether outputs may be let out at this moment."""
+        return self._gate is None or self._gate.passable
+
     async def passage(self) -> None:
         """Return when outputs may be let out. A step awaits it before it does what must not be done by two workers, such as a
         call that costs money: a process that was frozen does not know yet what has moved away."""
@@ -103,7 +108,7 @@ class Intake:
 
         clock, now = self._clock, self._clock.monotonic()
         claim = await Claim.take(self._settings, clock)
-        settings = replace(self._settings, client={"client_id": claim.client_id, **self._settings.client})
+        settings = replace(self._settings, client_id=claim.client_id)
         self.statistics.in_flight = 0
         gate = self._gate = Gate(settings.lease, settings.calm, clock.monotonic)
         watchdog = Watchdog(settings.stall, settings.deadline, now)

@@ -67,6 +67,11 @@ class Attempts:
         now_us, now = self.clock.now_us(), self.clock.monotonic()
         return Begun(request.request_id, step, kind, now_us, now, progress, request)
 
+    def withdraw(self, begun: Begun) -> None:
+        """The call was not made after all."""
+        self.calls_left += 1
+        self.made -= 1
+
     def seconds(self, begun: Begun) -> float:
         """How long the call took so far; of a stream, until its first piece: how long the rest takes is the answer's length."""
         first = begun.progress.first_at if begun.progress else None

@@ -19,10 +19,12 @@ from streamguard.providers.errors import (
     ResponseTooLarge,
     StreamBroken,
     StreamStalled,
+    Withheld,
 )
 from streamguard.providers.events import Event, EventReader
 from streamguard.providers.failures import error_of_exception, error_of_status, read_body, read_error_code
 from streamguard.providers.patience import Patience
+from streamguard.providers.transport import LEAVE, SendingWithheld
 
 MAX_BODY_BYTES = 4 << 20
 """An answer's body may be so long. The longest answers of today's models have about half a megabyte."""
@@ -100,7 +102,7 @@ class HttpCalls:
         """The answer to `body` as `read` makes it of the whole."""
         try:
             async with asyncio.timeout(limits.total):
-                response = await self._send(ask, body, "application/json")
+                response = await self._send(ask, body, "application/json", limits)
                 try:
                     return await self._read(response, read)
                 finally:
@@ -127,7 +129,7 @@ class HttpCalls:
         try:
             async with patience:
                 patience.wait(limits.first_token, FirstTokenLate)
-                response = await self._send(ask, body, "text/event-stream")
+                response = await self._send(ask, body, "text/event-stream", limits)
                 try:
                     progress.opened = response.status_code == 200
                     if not progress.opened or not _is_stream(response.headers):
@@ -153,7 +155,7 @@ class HttpCalls:
         """Close the connections. Idempotent."""
         await self._transport.aclose()
 
-    async def _send(self, ask: ChatRequest, body: bytes, accept: str) -> httpx.Response:
+    async def _send(self, ask: ChatRequest, body: bytes, accept: str, limits: CallLimits) -> httpx.Response:
         # The transport is spoken to directly: httpx's client adds cookies, redirects, proxies and event hooks, which are not
         # wanted here, and more CPU than the transport itself needs.
         # With `stream` in place of `content` its request does not look for headers that may be missing.
@@ -167,10 +169,13 @@ class HttpCalls:
                 (b"x-request-id", ask.request_id.encode("ascii")),
             ],
             stream=httpx.ByteStream(body),
+            extensions={LEAVE: limits.leave},
         )
         request.read()
         try:
             return await self._transport.handle_async_request(request)
+        except SendingWithheld:
+            raise Withheld from None
         except httpx.HTTPError as error:
             raise error_of_exception(error) from None
 

@@ -14,7 +14,7 @@ from streamguard.providers.backoff import wait_before_retry
 from streamguard.providers.breakers import Breakers, Permit
 from streamguard.providers.budget import Stake
 from streamguard.providers.contract import CallLimits, ChatAnswer, ChatProvider, ChatRequest
-from streamguard.providers.errors import CallFailed, CallTimeout, RateLimited
+from streamguard.providers.errors import CallFailed, CallTimeout, RateLimited, Withheld
 from streamguard.providers.question import Audience
 from streamguard.providers.routing import Step
 from streamguard.providers.structured import adapt
@@ -28,8 +28,15 @@ _NEWS = 0.05
 Way = Literal["usual", "at_once", "insist", "patient"]
 """How a candidate is asked: if it has a place at once, since the first choice has one and only the budget is against it; though
 the budget is against it, since nobody else has a place; or again, and with a wait, after all of that."""
-Passage = Callable[[], Awaitable[None]]
-"""Returns when this worker may call a model; may take long, and may be cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Whether this worker may call models. `wait` returns when it may; may take long, and may be cancelled. `given` tells whether
+    it may at this moment: what was waited for can be over before a connection is made."""
+
+    wait: Callable[[], Awaitable[None]]
+    given: Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +77,16 @@ class CandidateCaller:
         clock: Clock,
         rng: random.Random,
         settings: Invoke,
-        passage: Passage | None = None,
+        leave: Leave | None = None,
     ) -> None:
-        """`passage` is awaited before each call."""
+        """`leave` is awaited before each call, and asked again before its first byte goes out."""
         self._providers = providers
         self._breakers = breakers
         self._turns = turns
         self._clock = clock
         self._rng = rng
         self._settings = settings
-        self._passage = passage
+        self._leave = leave
 
     async def answer(self, errand: Errand, attempts: Attempts) -> ChatAnswer | None:
         """The candidate's answer, or None when it gave none; `attempts` tells why.
@@ -89,9 +96,9 @@ class CandidateCaller:
         """
         first, step = errand.request.request_id, errand.step
         request = adapt(errand.request, step.candidate.without)
-        kind, tries = errand.kind, 0
+        kind, tries, withheld = errand.kind, 0, False
         while True:
-            entered = await self._enter(errand, attempts, kind)
+            entered = await self._enter(errand, attempts, kind, charged=withheld)
             if not isinstance(entered, _Entered):
                 attempts.skipped(request.request_id, step, kind, entered)
                 return None
@@ -99,7 +106,10 @@ class CandidateCaller:
             begun = attempts.begin(request, step, kind, streams=streams)
             try:
                 return await self._call(errand, request, begun, entered, attempts, self._longest(errand, attempts))
+            except Withheld:
+                withheld = True
             except ProviderError as error:
+                withheld = False
                 last = attempts.calls[-1]
                 wait = None if last.tripped else self._wait(errand, attempts, error, tries)
                 if wait is None:
@@ -115,8 +125,8 @@ class CandidateCaller:
                 key = call_id if answered else request.idempotency_key
                 request = replace(request, request_id=call_id, idempotency_key=key)
 
-    async def _enter(self, errand: Errand, attempts: Attempts, kind: Kind) -> _Entered | Skip:
-        """Leave for one call, or why there is none."""
+    async def _enter(self, errand: Errand, attempts: Attempts, kind: Kind, *, charged: bool) -> _Entered | Skip:
+        """Leave for one call, or why there is none. `charged`: the budget gave its leave before, and nothing came of it."""
         candidate = errand.step.candidate
         names = candidate.provider, candidate.model
         if attempts.calls_left <= 0:
@@ -143,7 +153,7 @@ class CandidateCaller:
                 why = "no_time"
             if why is None and self._longest(errand, attempts) < SHORTEST_CALL:
                 why = "no_time"
-            if why is None and not self._in_budget(errand, attempts, kind):
+            if why is None and not charged and not self._in_budget(errand, attempts, kind):
                 why = "retry_budget"
         except BaseException:
             self._give_back(permit, turn)
@@ -155,11 +165,11 @@ class CandidateCaller:
 
     async def _passed(self, attempts: Attempts) -> bool:
         """Wait until this worker may call; False when the question's time ends first."""
-        if self._passage is None:
+        if self._leave is None:
             return True
         try:
             async with asyncio.timeout(max(0.0, attempts.time_left())):
-                await self._passage()
+                await self._leave.wait()
         except TimeoutError:
             return False
         return True
@@ -209,6 +219,7 @@ class CandidateCaller:
             seconds,
             min(seconds, self._settings.first_token) if progress else None,
             self._settings.between_tokens if progress else None,
+            self._leave.given if self._leave else None,
         )
         try:
             if audience is not None:
@@ -216,6 +227,10 @@ class CandidateCaller:
                 if progress is not None:
                     progress.on_text = audience.text
             answer = await provider.chat(request, limits=limits, progress=progress)
+        except Withheld:
+            self._give_back(permit, turn)
+            attempts.withdraw(begun)
+            raise
         except ProviderError as error:
             blames = not isinstance(error, CallFailed) or error.blames_provider
             tripped = breakers.failure(permit, attempts.seconds(begun)) if blames else False

@@ -31,11 +31,16 @@ class ChatRequest:
 @dataclass(frozen=True, slots=True)
 class CallLimits:
     """Seconds that one call may take: `total` for everything, of a stream `first_token` from the request to the first piece and
-    `between_tokens` from one piece to the next. Connecting has a limit of its own, which belongs to the provider's settings."""
+    `between_tokens` from one piece to the next. Connecting has a limit of its own, which belongs to the provider's settings.
+
+    `leave` is asked once more when there is a connection, just before the first byte goes out: False, and nothing is sent
+    (`Withheld`). None: it may go out.
+    """
 
     total: float
     first_token: float | None = None
     between_tokens: float | None = None
+    leave: Callable[[], bool] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ ProviderError (streamguard.errors)
 ├── EmptyAnswer         `empty_answer`        a completion without text                   retriable  charged by `usage`
 ├── StreamBroken        `stream_broken`       a stream that ended before its end, or      retriable  charge unknown
 │                                             said that something went wrong
+├── Withheld            `withheld`            not sent: its leave ended before it went     not        nothing charged
 ├── Paused              `paused`              not asked: it failed too often just now     not        nothing charged
 └── TooLong             `too_long`            not asked: more text than is shown to it    not        nothing charged
 
@@ -180,6 +181,13 @@ class EmptyAnswer(CallFailed):
         self.finish_reason = finish_reason
         self.response_id = response_id
         self.response_model = response_model
+
+
+class Withheld(CallFailed):
+    """Nothing was sent: the leave to call ended while a connection was made. Says nothing about the provider."""
+
+    code_ = "withheld"
+    blames_provider = False
 
 
 class Paused(CallFailed):

@@ -20,7 +20,7 @@ from streamguard.providers.answered import Answered, Source
 from streamguard.providers.attempts import Attempts, Kind
 from streamguard.providers.breakers import Breakers
 from streamguard.providers.budget import RetryBudgets, Stake
-from streamguard.providers.candidate import SHORTEST_CALL, CandidateCaller, Errand, Passage, Way
+from streamguard.providers.candidate import SHORTEST_CALL, CandidateCaller, Errand, Leave, Way
 from streamguard.providers.contract import ChatAnswer, ChatProvider, ChatRequest
 from streamguard.providers.prices import PriceBook
 from streamguard.providers.question import Question
@@ -58,10 +58,10 @@ class Invoker:
         settings: Invoke,
         count: Callable[[str], int],
         static: frozenset[str] = frozenset(),
-        passage: Passage | None = None,
+        leave: Leave | None = None,
     ) -> None:
-        """`count` counts the tokens of a text; `static` names the providers that answer without a model; `passage` is awaited
-        before each call. `providers` must hold those of all candidates of `router`."""
+        """`count` counts the tokens of a text; `static` names the providers that answer without a model; `leave` tells
+        when calls may be made. `providers` must hold those of all candidates of `router`."""
         self._router = router
         self._prices = prices
         self._budgets = fleet.budgets
@@ -76,7 +76,7 @@ class Invoker:
             clock=clock,
             rng=rng,
             settings=settings,
-            passage=passage,
+            leave=leave,
         )
 
     async def ask(self, question: Question) -> Answered:

@@ -10,8 +10,13 @@ from streamguard.intake.contract import Output, Received, StepFunction
 class Owns(Protocol):
     """What is needed of an intake."""
 
+    @property
+    def passable(self) -> bool:
+        """Whether this worker surely owns, at this moment, what the intake has delivered."""
+        ...
+
     async def passage(self) -> None:
-        """Return when this worker surely owns what the intake has delivered; may take long, and may be cancelled."""
+        """Return when `passable`; may take long, and may be cancelled."""
         ...
 
 
@@ -27,6 +32,11 @@ async def passage() -> None:
     """
     if (intake := _INTAKE.get()) is not None:
         await intake.passage()
+
+
+def passable() -> bool:
+    """Whether this worker surely owns, at this moment, the record whose step asks; always true outside of `within`."""
+    return (intake := _INTAKE.get()) is None or intake.passable
 
 
 def within(intake: Callable[[], Owns], step: StepFunction) -> StepFunction:

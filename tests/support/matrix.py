@@ -25,7 +25,7 @@ from streamguard.providers.answered import Answered
 from streamguard.providers.anthropic import AnthropicProvider
 from streamguard.providers.breakers import Breakers
 from streamguard.providers.budget import RetryBudgets
-from streamguard.providers.candidate import Passage
+from streamguard.providers.candidate import Leave
 from streamguard.providers.contract import ChatProvider
 from streamguard.providers.invoker import Fleet, Invoker
 from streamguard.providers.openai import OpenAIProvider
@@ -116,7 +116,7 @@ async def asking(
     *,
     breaker: Breaker | None = None,
     budget: RetryBudget | None = None,
-    passage: Passage | None = None,
+    leave: Leave | None = None,
 ) -> AsyncGenerator[Invoker]:
     """All that asks models, with vendors at these addresses; `routes` are of vendors and models. What is not given is as it is
     configured by default."""
@@ -141,7 +141,7 @@ async def asking(
             rng=random.Random(5),
             settings=INVOKE,
             count=count_tokens,
-            passage=passage,
+            leave=leave,
         )
     finally:
         for each in providers.values():
@@ -161,7 +161,7 @@ async def run(fault: Fault | None, cell: Cell) -> Seen:
     async with Servers(fault, cell) as servers:
         route = list(zip(cell.vendors, cell.models, strict=True))
         urls = dict(zip(cell.vendors, servers.urls, strict=True))
-        async with asking({"both": route}, urls, passage=servers.passage) as invoker:
+        async with asking({"both": route}, urls, leave=Leave(servers.passage, lambda: True)) as invoker:
             began = clock.monotonic()
             answered = await invoker.ask(question(static=cell.static, audience=reader if cell.streamed else None))
             seconds = clock.monotonic() - began

@@ -12,7 +12,7 @@ from streamguard.events.usage import Usage
 from streamguard.providers.answered import Answered
 from streamguard.providers.breakers import Breakers
 from streamguard.providers.budget import RetryBudgets
-from streamguard.providers.candidate import Passage
+from streamguard.providers.candidate import Leave
 from streamguard.providers.contract import ChatAnswer, ChatProvider
 from streamguard.providers.fake import FakeProvider, Scripted
 from streamguard.providers.invoker import Fleet, Invoker
@@ -52,7 +52,8 @@ class Setting:
         **invoke: Any,
     ) -> None:
         self.clock = FakeClock()
-        self.passage: Passage = self.permit
+        self.passage = self.permit
+        self.given = True
         self.permits = 0
         self.permit_seconds = 0.0
         self.flagship = FakeProvider(*flagship, default=GOOD, clock=self.clock)
@@ -76,7 +77,7 @@ class Setting:
             settings=Invoke(**invoke),
             count=lambda text: len(text.split()),
             static=static,
-            passage=lambda: self.passage(),
+            leave=Leave(lambda: self.passage(), lambda: self.given),
         )
 
     async def permit(self) -> None:

@@ -20,6 +20,7 @@ from streamguard.providers.errors import (
     RateLimited,
     Refused,
     ServerFailed,
+    Withheld,
 )
 from streamguard.providers.fake import FakeProvider
 from tests.unit.providers.asking import MANY, PRICE, STALE, USAGE, Setting, told
@@ -195,6 +196,28 @@ async def test_a_worker_that_may_not_call_holds_no_place_meanwhile() -> None:
     place.leave()
     gate.set()
     assert (await waiting).text == "good"
+
+
+async def test_a_call_that_was_withheld_waits_for_leave_again_and_leaves_no_trace() -> None:
+    """A worker that was frozen while it connected may no longer be the one to call: nothing was sent, so nothing is booked, no
+    retry and no call is used up, and neither breaker nor budget hears of it."""
+    setting = Setting((Withheld(), Withheld(), Withheld(), Withheld()), places=1)
+    one = Reservation(input_tokens=1, output_tokens=1, calls=1)
+    answered = await setting.ask("one", reservation=one)
+    assert told(answered) == [("t/r/1/1", "flagship", "first", None, PRICE)]
+    assert {ask.idempotency_key for ask, _ in setting.flagship.asked} == {"t/r/1/1"}
+    assert len(setting.flagship.asked) == 5
+    assert setting.permits == 2 * 5
+
+
+async def test_a_call_is_told_whom_to_ask_before_it_goes_out() -> None:
+    setting = Setting()
+    await setting.ask("one")
+    leave = setting.flagship.asked[0][1].leave
+    assert leave is not None
+    assert leave()
+    setting.given = False
+    assert not leave()
 
 
 async def test_the_reserved_calls_are_never_exceeded_and_one_is_kept_for_the_fallback() -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from streamguard.intake.contract import Output, Received
-from streamguard.stream.passage import passage, within
+from streamguard.stream.passage import passable, passage, within
 
 RECORD = Received("t", 0, 1, 2, b"k", b"v", ())
 
@@ -15,6 +15,10 @@ class Gate:
     def __init__(self) -> None:
         self.open = asyncio.Event()
         self.asked = 0
+
+    @property
+    def passable(self) -> bool:
+        return self.open.is_set()
 
     async def passage(self) -> None:
         self.asked += 1
@@ -41,6 +45,24 @@ async def test_each_step_waits_for_its_own_intake() -> None:
     one.open.set()
     assert [output.topic for output in await first] == ["done"]
     assert (one.asked, other.asked) == (2, 2)
+
+
+async def test_each_step_hears_of_its_own_intake_only_and_at_any_moment() -> None:
+    one, other = Gate(), Gate()
+    heard: list[bool] = []
+
+    async def listening(record: Received, found: Mapping[str, bytes]) -> Sequence[Output]:
+        await passage()
+        one.open.clear()
+        heard.append(passable())
+        return []
+
+    one.open.set()
+    await within(lambda: one, listening)(RECORD, {})
+    other.open.set()
+    await within(lambda: other, listening)(RECORD, {})
+    assert heard == [False, True]
+    assert passable()
 
 
 async def test_after_a_step_nothing_of_it_is_left() -> None:
