@@ -179,7 +179,7 @@ class Worker:
     def _serve(self, health: Health) -> None:
         port = self.config.worker.metrics_port
         if port is not None:
-            health.serve(port + self.number if port else 0)
+            health.serve(port + self.number if port else 0, self.config.worker.metrics_host)
 
 
 class _Builder:
@@ -193,7 +193,7 @@ class _Builder:
         self._check = check
         self._topics = topics
         self._clock = clock
-        self._key = config.policy.key.get_secret_value().encode()
+        self._key = config.policy.secret().get_secret_value().encode()
         signer = Signer(config.policy.key_id, hmac.digest(self._key, b"streamguard/provenance", "sha256"))
         self._policy = load_policy(config.policy.file)
         self._hash_key = content_key(self._key)

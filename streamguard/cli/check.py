@@ -121,7 +121,7 @@ class _Checker:
 
     def __init__(self, loaded: Config, policy: Policy, system: str, asked: str) -> None:
         # As a worker derives it, so that these verdicts' hashes are found in the store.
-        key = content_key(loaded.policy.key.get_secret_value().encode())
+        key = content_key(loaded.policy.secret().get_secret_value().encode())
         self._policy = policy
         self._default_prompt = loaded.policy.default_prompt
         self._key = key

@@ -98,7 +98,7 @@ def sink(config_file: Path | None, number: int) -> None:
     def serve_metrics() -> None:
         port = loaded.worker.metrics_port
         if port is not None:
-            health.serve(port + MOST_PROCESSES + number if port else 0)
+            health.serve(port + MOST_PROCESSES + number if port else 0, loaded.worker.metrics_host)
             log.info("metrics served", extra={"address": health.address})
 
     with tempfile.TemporaryDirectory(prefix="streamguard-") as datadir:

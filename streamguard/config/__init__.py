@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from streamguard.config.base import Keyed, Section
+from streamguard.config.base import Keyed, Section, secret_of
 from streamguard.config.clickhouse import ClickHouse
 from streamguard.config.kafka import Cluster, Kafka
 from streamguard.config.models import (
@@ -112,6 +112,23 @@ class Policy(Section):
     key_id: str = "dev"
     key: SecretStr = Field(default=SecretStr("streamguard-development-key"), min_length=1)
     """Keys hashes, fences, canaries and signatures. Set your own in production."""
+    key_env: str | None = None
+    """The environment variable that holds the key, in place of `key`."""
+    key_file: Path | None = None
+    """The file that holds the key and nothing else, in place of `key`."""
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        given = [
+            name for name in ("key", "key_env", "key_file") if name in self.model_fields_set and getattr(self, name)
+        ]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} exclude each other; keep one")
+        return self
+
+    def secret(self) -> SecretStr:
+        """The key. Raises `ConfigError` naming the key whose variable or file cannot be used."""
+        return secret_of(self, "key")
 
 
 class RemoteEndpoint(Keyed):
@@ -193,8 +210,11 @@ class Worker(Section):
     """Where the processes of a host tell each other which names are taken; None: in its directory for temporary files. One
     that outlives a container makes its restarts quicker."""
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
-    """Prometheus metrics of process n on 127.0.0.1 at this port + n, of sink n at this port + 64 + n; 0 takes a free
+    """Prometheus metrics, `/ready` and `/live` of process n at this port + n, of sink n at this port + 64 + n; 0 takes a free
     one, which the log tells; None serves none."""
+    metrics_host: str = Field(default="127.0.0.1", min_length=1)
+    """The address that they are served at. Anyone who reaches it may read them: `0.0.0.0` (every IPv4 address) belongs inside a
+    container, whose network alone decides who does."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 

@@ -5,6 +5,7 @@ not ready while it waits for topics or takes partitions, which every rebalance b
 Alive: the event loop turns. What else can be stuck, the worker finds itself, and leaves.
 """
 
+import errno
 import socketserver
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -70,8 +71,8 @@ class Health:
             return "200 OK", "alive\n"
         return None
 
-    def serve(self, port: int) -> None:
-        """Answer on 127.0.0.1 in a thread of its own; 0 takes a free port. Raises PortTaken."""
+    def serve(self, port: int, host: str = "127.0.0.1") -> None:
+        """Answer at an IPv4 address in a thread of its own; port 0 takes a free one. Raises PortTaken."""
         metrics = make_wsgi_app()
 
         def application(environ: dict[str, object], start: StartResponse) -> Iterable[bytes]:
@@ -82,11 +83,12 @@ class Health:
             return [answer[1].encode()]
 
         try:
-            server = make_server("127.0.0.1", port, application, _Server, _Quiet)
+            server = make_server(host, port, application, _Server, _Quiet)
         except OSError as error:
-            raise PortTaken(f"worker.metrics_port: no metrics at 127.0.0.1:{port} ({error.strerror})") from None
+            key = "worker.metrics_port" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "worker.metrics_host"
+            raise PortTaken(f"{key}: no metrics at {host}:{port} ({error.strerror})") from None
         threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
-        self.address = f"127.0.0.1:{server.server_port}"
+        self.address = f"{host}:{server.server_port}"
 
 
 class _Server(socketserver.ThreadingMixIn, WSGIServer):

@@ -76,6 +76,8 @@ def test_a_variable_may_name_the_file(tmp_path: Path, monkeypatch: pytest.Monkey
         ("[limits]\nseen_hours = 169.0\n", "limits.seen_hours: "),
         ("[limits]\nmax_request_bytes = 1_000_000\n", "limits.max_request_bytes: "),
         ('[policy]\nkey = ""\n', "policy.key: "),
+        (f'[policy]\nkey = "{SECRET}"\nkey_file = "key"\n', "policy: key and key_file exclude each other; keep one"),
+        ('[policy]\nkey_env = "KEY"\nkey_file = "key"\n', "policy: key_env and key_file exclude each other; keep one"),
         ("[cache]\nttl_seconds = 1e9\n", "cache.ttl_seconds: "),
         ("[routes]\ndefault = []\n", "route 'default' has no candidates"),
         ("[invoke.breaker]\nopen = 1\n", "invoke.breaker.open: there is no such key"),
@@ -168,3 +170,16 @@ def test_processes_are_named_after_their_host_unless_told_otherwise() -> None:
     named = Config().worker.instance
     assert named == re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:100]
     assert Config(worker=Worker(instance="blue")).worker.instance == "blue"
+
+
+def test_the_key_of_the_policy_may_stand_in_a_file_or_a_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {"policy": {"key_file": str(tmp_path / "key")}}
+    with pytest.raises(ConfigError, match=r"^key_file: .*/key cannot be read \(FileNotFoundError\)$"):
+        parse(named, source="a test").policy.secret()
+    (tmp_path / "key").write_text(f"{SECRET}\n")
+    assert parse(named, source="a test").policy.secret().get_secret_value() == SECRET
+    monkeypatch.setenv("A_KEY", SECRET)
+    assert parse({"policy": {"key_env": "A_KEY"}}, source="a test").policy.secret().get_secret_value() == SECRET
+    assert parse({"policy": {"key": SECRET}}, source="a test").policy.secret().get_secret_value() == SECRET

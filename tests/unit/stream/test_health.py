@@ -71,3 +71,19 @@ def test_a_port_that_is_taken_is_named() -> None:
         PortTaken, match=rf"^worker.metrics_port: no metrics at 127.0.0.1:{port} \(Address already in use\)$"
     ):
         Health([], FakeClock()).serve(port)
+
+
+def test_it_answers_at_another_address_where_one_is_configured_and_nowhere_else() -> None:
+    health = Health([], FakeClock())
+    health.serve(0, "127.0.0.2")
+    assert health.address is not None
+    assert health.address.startswith("127.0.0.2:")
+    with httpx.Client(trust_env=False) as client:
+        assert client.get(f"http://{health.address}/live").status_code == 200
+        with pytest.raises(httpx.ConnectError):
+            client.get(f"http://{health.address.replace('127.0.0.2', '127.0.0.1')}/live")
+
+
+def test_an_address_that_is_not_ours_is_named() -> None:
+    with pytest.raises(PortTaken, match=r"^worker.metrics_host: no metrics at 192.0.2.1:0 \("):
+        Health([], FakeClock()).serve(0, "192.0.2.1")
