@@ -17,6 +17,7 @@ import orjson
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from streamguard.config import Cluster
 from streamguard.intake import Intake, Output, Received, Settings
 from tests.support.kafka import KafkaNode, unique
 
@@ -77,7 +78,7 @@ async def through(
         return [Output(topic, record.key, record.value) for topic in (*targets, *rekeyed)]
 
     intake = Intake(
-        Settings(brokers=brokers, group=unique("bench"), cap=512, span=20_000),
+        Settings(cluster=Cluster(brokers), group=unique("bench"), cap=512, span=20_000),
         sources=[source],
         targets=targets,
         rekeyed=rekeyed,
@@ -99,7 +100,7 @@ async def latencies(brokers: str, source: str, target: str, rate: int, count: in
     async def step(record: Received, found: Mapping[str, bytes]) -> Sequence[Output]:
         return [Output(target, record.key, record.value)]
 
-    settings = Settings(brokers=brokers, group=unique("bench"))
+    settings = Settings(cluster=Cluster(brokers), group=unique("bench"))
     intake = Intake(settings, sources=[source], targets=[target], step=step, bury=bury)
     stop = asyncio.Event()
     running = asyncio.create_task(intake.run(stop))

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
@@ -70,12 +71,12 @@ class Line:
         loaded = config.load(file)
         return cls(loaded, Topics.load(loaded.kafka.prefix))
 
-    @property
+    @cached_property
     def settings(self) -> Settings:
-        """Of all clients."""
+        """Of all clients. Raises ConfigError for a password or certificate that cannot be read."""
         kafka = self.config.kafka
         return Settings(
-            brokers=kafka.brokers,
+            cluster=kafka.cluster(),
             group=group_name(kafka.prefix, "dlq"),
             instance="dlq",  # the same for all: that is what keeps a second one out
             lock_dir=self.config.worker.lock_dir,

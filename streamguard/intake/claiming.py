@@ -246,6 +246,6 @@ async def members(admin: AIOKafkaAdminClient, group: str) -> list[Member] | None
 
 def _file_name(settings: Settings) -> str:
     """One a cluster, group and instance. The cluster is told by its brokers' addresses, whatever their order."""
-    brokers = ",".join(sorted(settings.brokers.replace(" ", "").split(",")))
+    brokers = ",".join(sorted(settings.cluster.brokers.replace(" ", "").split(",")))
     key = hashlib.sha256(f"{brokers}\n{settings.group}\n{settings.instance}".encode()).hexdigest()[:16]
     return f"{(settings.instance or '')[:80]}-{key}.lock"

@@ -1,11 +1,11 @@
 """What can be set of an intake."""
 
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from streamguard.config import Cluster
 from streamguard.intake.errors import SettingsInvalid
 
 
@@ -16,7 +16,7 @@ class Settings:
     Raises SettingsInvalid for values that cannot work together.
     """
 
-    brokers: str
+    cluster: Cluster
     group: str
     instance: str | None = None
     """Static member id, unique among running workers; None: a dynamic member."""
@@ -60,8 +60,8 @@ class Settings:
     max_request_size: int = 2 << 20
     """Bytes; a larger output is refused and its input buried. More than brokers take of a record by default, so that the
     topic of dead letters can take one that just fitted elsewhere, and more headers."""
-    client: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
-    """Further keyword arguments of every aiokafka client: security_protocol, sasl_…, ssl_context."""
+    client_id: str | None = None
+    """What all clients are called, for quotas and for whoever describes the group; None leaves that to aiokafka."""
 
     def __post_init__(self) -> None:
         numbers = {
@@ -77,6 +77,11 @@ class Settings:
         for name, value in numbers.items():
             if value <= 0:
                 raise SettingsInvalid(f"{name} is {value}; it must be above 0")
+
+    @property
+    def client(self) -> dict[str, Any]:
+        """Keyword arguments of every aiokafka client."""
+        return self.cluster.arguments | ({} if self.client_id is None else {"client_id": self.client_id})
 
     @property
     def lease(self) -> float:

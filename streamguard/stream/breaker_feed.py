@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from streamguard.clock import Clock
+from streamguard.config import Cluster
 from streamguard.errors import InvalidRecord
 from streamguard.events.codec import decode, encode, schema_name
 from streamguard.events.fleet import BreakerChange
@@ -37,13 +38,13 @@ class BreakerFeed:
     """
 
     def __init__(
-        self, brokers: str, topic: str, breakers: Breakers, clock: Clock, *, ready_within: float = READY_SECONDS
+        self, cluster: Cluster, topic: str, breakers: Breakers, clock: Clock, *, ready_within: float = READY_SECONDS
     ) -> None:
-        self._brokers, self._topic = brokers, topic
+        self._cluster, self._topic = cluster, topic
         self._breakers = breakers
         self._clock = clock
         self._ready_within = ready_within
-        self._changes = WholeTopic(brokers, topic, clock, self._apply, partitions=(PARTITION,))
+        self._changes = WholeTopic(cluster, topic, clock, self._apply, partitions=(PARTITION,))
         self._waiting: dict[str, BreakerChange] = {}
         self._some = asyncio.Event()
 
@@ -59,7 +60,7 @@ class BreakerFeed:
             ready.set()
 
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._brokers,
+            **self._cluster.arguments,
             acks="all",
             linger_ms=0,
             request_timeout_ms=_ANSWER_MS,

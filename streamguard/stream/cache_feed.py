@@ -6,6 +6,7 @@ from aiokafka import ConsumerRecord
 
 from streamguard.cache.exact import ExactCache
 from streamguard.clock import Clock
+from streamguard.config import Cluster
 from streamguard.intake.waiting import until
 from streamguard.stream.whole_topic import WholeTopic
 
@@ -14,8 +15,8 @@ class CacheFeed:
     """Background of the lookup stage (`streamguard.stream.hosting.Background`): it is ready once everything that stood in
     the topic at the start is in the cache."""
 
-    def __init__(self, brokers: str, topic: str, cache: ExactCache, clock: Clock) -> None:
-        self._entries = WholeTopic(brokers, topic, clock, self._put)
+    def __init__(self, cluster: Cluster, topic: str, cache: ExactCache, clock: Clock) -> None:
+        self._entries = WholeTopic(cluster, topic, clock, self._put)
         self._cache = cache
 
     async def __call__(self, ready: asyncio.Event, stop: asyncio.Event) -> None:

@@ -8,6 +8,7 @@ from aiokafka.errors import KafkaError
 
 from streamguard import metrics
 from streamguard.clock import Clock
+from streamguard.config import Cluster
 from streamguard.errors import InvalidRecord
 from streamguard.events.codec import decode
 from streamguard.events.fleet import Cancellation
@@ -31,14 +32,14 @@ class CancelFeed:
 
     def __init__(
         self,
-        brokers: str,
+        cluster: Cluster,
         topic: str,
         cancellations: Cancellations,
         clock: Clock,
         *,
         ready_within: float = READY_SECONDS,
     ) -> None:
-        self._topic = WholeTopic(brokers, topic, clock, self._take)
+        self._topic = WholeTopic(cluster, topic, clock, self._take)
         self._cancellations = cancellations
         self._clock = clock
         self._ready_within = ready_within

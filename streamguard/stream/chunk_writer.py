@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import RecordMetadata
 
 from streamguard.clock import Clock
+from streamguard.config import Cluster
 from streamguard.events.chunk import Chunk
 from streamguard.events.codec import encode, schema_name
 from streamguard.intake.clients import give_up, with_guarded_connections
@@ -33,10 +34,10 @@ PAUSE = 1.0
 _SCHEMA = schema_name(Chunk).encode()
 
 
-def chunk_producer(brokers: str) -> AIOKafkaProducer:
+def chunk_producer(cluster: Cluster) -> AIOKafkaProducer:
     """Not started yet. Idempotent: what it stores of a partition has neither gaps nor repetitions."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=brokers,
+        **cluster.arguments,
         acks="all",
         enable_idempotence=True,
         linger_ms=0,
@@ -58,16 +59,16 @@ class KafkaChunks:
 
     def __init__(
         self,
-        brokers: str,
+        cluster: Cluster,
         topic: str,
         clock: Clock,
         *,
         room: int = ROOM,
         wait: float = WAIT,
-        make: Callable[[str], AIOKafkaProducer] | None = None,
+        make: Callable[[Cluster], AIOKafkaProducer] | None = None,
     ) -> None:
-        """`make` gives a producer for these brokers that is not started yet."""
-        self._brokers, self._topic, self._clock = brokers, topic, clock
+        """`make` gives a producer for this cluster that is not started yet."""
+        self._cluster, self._topic, self._clock = cluster, topic, clock
         self._make = make or chunk_producer
         self._room, self._wait = room, wait
         self._producer: AIOKafkaProducer | None = None
@@ -128,7 +129,7 @@ class KafkaChunks:
             self._broken.set()
 
     async def _started(self) -> AIOKafkaProducer:
-        producer = self._make(self._brokers)
+        producer = self._make(self._cluster)
         try:
             await producer.start()
         except BaseException:

@@ -42,7 +42,7 @@ class LetterLog:
         except KafkaError as error:
             await self._reader.stop()
             raise InputError(
-                f"no broker answers at {self._settings.brokers} ({type(error).__name__}); kafka.brokers names them"
+                f"no broker answers at {self._settings.cluster.brokers} ({type(error).__name__}); kafka.brokers names them"
             ) from None
         finally:
             await admin.close()

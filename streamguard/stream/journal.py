@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from streamguard.config import Limits
+from streamguard.config import Cluster, Limits
 from streamguard.errors import InvalidRecord, StreamguardError
 from streamguard.events.booked import JournalEntry
 from streamguard.events.codec import decode, encode, schema_name
@@ -48,9 +48,11 @@ class AdmissionJournal:
     _producer: AIOKafkaProducer
     _reader: AIOKafkaConsumer
 
-    def __init__(self, brokers: str, topic: str, requests: str, limits: Limits, partitions: Callable[[], int]) -> None:
+    def __init__(
+        self, cluster: Cluster, topic: str, requests: str, limits: Limits, partitions: Callable[[], int]
+    ) -> None:
         """`partitions` tells, once connected, the count under which tenants have their places."""
-        self._brokers = brokers
+        self._cluster = cluster
         self._topic = topic
         self._requests = requests
         self._count = partitions
@@ -61,14 +63,14 @@ class AdmissionJournal:
     async def __call__(self, ready: asyncio.Event, stop: asyncio.Event) -> None:
         """Stay connected until `stop`."""
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._brokers,
+            **self._cluster.arguments,
             acks="all",
             enable_idempotence=True,
             linger_ms=0,
             metadata_max_age_ms=30_000,
         )
         reader = AIOKafkaConsumer(
-            bootstrap_servers=self._brokers,
+            **self._cluster.arguments,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=50,

@@ -7,20 +7,21 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from streamguard.clock import Clock
+from streamguard.config import Cluster
 from streamguard.stream.flow import FLOW, group_name
 from streamguard.stream.topics import Topics
 from streamguard.stream.traffic import TrafficError
 
 
 async def until_stages_work(
-    brokers: str, topics: Topics, clock: Clock, *, stages: Iterable[str] = tuple(FLOW), seconds: float = 60.0
+    cluster: Cluster, topics: Topics, clock: Clock, *, stages: Iterable[str] = tuple(FLOW), seconds: float = 60.0
 ) -> None:
     """Return when each of these intakes has committed for all partitions of its source, which it does just before its first step.
 
     On a cluster where the stages have worked before, their old commits count. Raises `TrafficError` naming the intakes that
     are not there after `seconds`.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
+    admin = AIOKafkaAdminClient(**cluster.arguments)
     until = clock.monotonic() + seconds
     missing = list(stages)
     await admin.start()

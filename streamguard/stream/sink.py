@@ -53,7 +53,7 @@ CHUNK_BYTES = 8 << 20
 _TICK = 0.1  # seconds that a poll waits for records, and between polls while few wait
 _FEW = 8  # records; with so few waiting, a poll for each would cost more than the record
 _POLL = 1000  # records of a poll at most
-_FETCH = {"fetch_min_bytes": 1 << 16}  # the broker collects for up to half a second: a fetch a record would cost more
+_FETCH_BYTES = 1 << 16  # the broker collects for up to half a second: a fetch a record would cost more
 
 
 class Sink(ConsumerRebalanceListener):
@@ -64,7 +64,7 @@ class Sink(ConsumerRebalanceListener):
         self._topics = Topics.load(config.kafka.prefix)
         self._sources = {self._topics.full(source.topic): source for source in SOURCES}
         self._settings = Settings(
-            brokers=config.kafka.brokers,
+            cluster=config.kafka.cluster(),
             group=config.kafka.prefix + GROUP,
             instance=instance,
             lock_dir=config.worker.lock_dir,
@@ -109,12 +109,10 @@ class Sink(ConsumerRebalanceListener):
         `TopicsMissing`, `InstanceTaken`, `TooManyBuried`, `Stalled`, and what aiokafka raises for good. Nothing is lost by it.
         """
         claim = await Claim.take(self._settings, self._clock)
-        fetch = {"client_id": claim.client_id, **_FETCH}
-        self._consumer = make_consumer(replace(self._settings, client=fetch), claim.note)
-        self._admin = make_admin(self._settings)
-        self._producer: AIOKafkaProducer = with_guarded_connections(
-            make_producer(self._settings), self._settings.patience
-        )
+        settings = replace(self._settings, client_id=claim.client_id)
+        self._consumer = make_consumer(settings, claim.note, fetch_min_bytes=_FETCH_BYTES)
+        self._admin = make_admin(settings)
+        self._producer: AIOKafkaProducer = with_guarded_connections(make_producer(settings), settings.patience)
         try:
             await self._producer.start()
             await self._admin.start()

@@ -8,6 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from streamguard.clock import Clock
+from streamguard.config import Cluster
 from streamguard.errors import Refusal
 from streamguard.intake.clients import is_retriable
 from streamguard.intake.errors import TopicsMissing
@@ -108,12 +109,12 @@ def _by_count(counts: Mapping[str, int]) -> str:
     return "; ".join(f"{', '.join(sorted(topics))} with {count}" for count, topics in groups)
 
 
-def look_at(brokers: str, topics: Collection[str]) -> Look:
+def look_at(cluster: Cluster, topics: Collection[str]) -> Look:
     """Ask the cluster about these topics, each time over a connection of its own. Creates none, whatever brokers would do for a
     name that is asked for: all names are asked for."""
 
     async def look() -> Mapping[str, int]:
-        admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
+        admin = AIOKafkaAdminClient(**cluster.arguments)
         await admin.start()
         try:
             described = await admin.describe_topics()

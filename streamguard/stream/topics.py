@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from streamguard.config import Cluster
 from streamguard.errors import ConfigError
 from streamguard.resources import resource_dir
 
@@ -83,12 +84,12 @@ class Topics:
         """The name without prefix of a topic on the cluster."""
         return full.removeprefix(self.prefix)
 
-    async def create(self, brokers: str, *, partitions: int | None = None, replication: int = 1) -> list[str]:
+    async def create(self, cluster: Cluster, *, partitions: int | None = None, replication: int = 1) -> list[str]:
         """Create those that are missing and return their names; `partitions` overrides what the files say.
 
         Timestamps are the broker's (`LogAppendTime`): the line orders and dates by them.
         """
-        admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
+        admin = AIOKafkaAdminClient(**cluster.arguments)
         await admin.start()
         try:
             there = set(await admin.list_topics())

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
 from streamguard.clock import Clock, SystemClock
+from streamguard.config import Cluster
 from streamguard.errors import StreamguardError
 from streamguard.events.chunk import Chunk
 from streamguard.events.codec import decode, encode
@@ -41,7 +42,7 @@ class Traffic:
 
     def __init__(
         self,
-        brokers: str,
+        cluster: Cluster,
         topics: Topics,
         *,
         clock: Clock | None = None,
@@ -68,10 +69,10 @@ class Traffic:
         self._tasks: list[asyncio.Task[None]] = []
         self._cancelling: set[asyncio.Task[None]] = set()
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=brokers, acks="all", enable_idempotence=True, max_request_size=LARGEST_RECORD + 100_000
+            **cluster.arguments, acks="all", enable_idempotence=True, max_request_size=LARGEST_RECORD + 100_000
         )
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=brokers,
+            **cluster.arguments,
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

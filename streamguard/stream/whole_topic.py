@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streamguard.clock import Clock
+from streamguard.config import Cluster
 from streamguard.errors import StreamguardError
 from streamguard.intake.clients import read_from_beginning, with_guarded_connections
 from streamguard.intake.damage import read_carefully
@@ -44,10 +45,10 @@ class WholeTopic:
     """One topic, record by record, in the order of each of its partitions."""
 
     def __init__(
-        self, brokers: str, topic: str, clock: Clock, take: Take, *, partitions: Collection[int] | None = None
+        self, cluster: Cluster, topic: str, clock: Clock, take: Take, *, partitions: Collection[int] | None = None
     ) -> None:
         """`partitions` are the only ones that matter; None: all that there are."""
-        self._brokers, self._topic = brokers, topic
+        self._cluster, self._topic = cluster, topic
         self._clock = clock
         self._take = take
         self._partitions = partitions
@@ -60,7 +61,7 @@ class WholeTopic:
         waited for.
         """
         reader = AIOKafkaConsumer(
-            bootstrap_servers=self._brokers,
+            **self._cluster.arguments,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=500,

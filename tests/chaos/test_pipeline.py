@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from streamguard.cli.demo.requests import support_requests
+from streamguard.config import Cluster
 from streamguard.processes import Command
 from streamguard.stream.flow import FLOW
 from streamguard.stream.traffic import Traffic
@@ -108,7 +109,7 @@ async def test_nothing_is_lost_no_outcome_twice_no_finished_call_paid_twice(kafk
             settings={"kafka": {"session": SESSION}},
         )
         line.tap = tap
-        async with line, Traffic(kafka.brokers, line.topics, most=300, most_unbooked=10**9) as traffic:
+        async with line, Traffic(Cluster(kafka.brokers), line.topics, most=300, most_unbooked=10**9) as traffic:
             await line.stop("d")
 
             async def at(share: float) -> None:

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import OutOfOrderSequenceNumber
 
 from streamguard.clock import SystemClock
+from streamguard.config import Cluster
 from streamguard.dev.broker import EmbeddedBroker
 from streamguard.events.chunk import Chunk
 from streamguard.events.codec import decode
@@ -68,7 +69,7 @@ def broker() -> EmbeddedBroker:
 
 async def test_chunks_lie_in_order_where_their_request_lay_with_its_key_and_trace(broker: EmbeddedBroker) -> None:
     with broker:
-        writer = KafkaChunks(broker.address, TOPIC, SystemClock())
+        writer = KafkaChunks(Cluster(broker.address), TOPIC, SystemClock())
         async with running(writer):
             waits = [await writer.write(of(), chunk(seq)) for seq in range(300)]
             other = await writer.write(of(1, trace=None), chunk(0))
@@ -88,7 +89,7 @@ async def test_chunks_lie_in_order_where_their_request_lay_with_its_key_and_trac
 
 async def test_a_broker_that_is_away_holds_nobody_up_and_does_not_keep_the_worker(broker: EmbeddedBroker) -> None:
     with broker:
-        writer = KafkaChunks(broker.address, TOPIC, SystemClock(), room=2_000, wait=0.05)
+        writer = KafkaChunks(Cluster(broker.address), TOPIC, SystemClock(), room=2_000, wait=0.05)
         async with running(writer):
             await (await writer.write(of(), chunk(0)))
             broker.close()
@@ -103,12 +104,12 @@ async def test_a_broker_that_is_away_holds_nobody_up_and_does_not_keep_the_worke
 async def test_a_producer_that_can_go_on_no_more_is_replaced(broker: EmbeddedBroker) -> None:
     made: list[AIOKafkaProducer] = []
 
-    def make(brokers: str) -> AIOKafkaProducer:
-        made.append(chunk_producer(brokers))
+    def make(cluster: Cluster) -> AIOKafkaProducer:
+        made.append(chunk_producer(cluster))
         return made[-1]
 
     with broker:
-        writer = KafkaChunks(broker.address, TOPIC, SystemClock(), make=make)
+        writer = KafkaChunks(Cluster(broker.address), TOPIC, SystemClock(), make=make)
         async with running(writer):
             await (await writer.write(of(), chunk(0)))
             lost = await writer.write(of(), chunk(1))
@@ -127,12 +128,12 @@ async def test_a_producer_that_can_go_on_no_more_is_replaced(broker: EmbeddedBro
 
 async def test_nobody_writes_before_it_is_connected() -> None:
     with pytest.raises(ChunkLost):
-        await KafkaChunks("127.0.0.1:1", TOPIC, SystemClock()).write(of(), chunk(0))
+        await KafkaChunks(Cluster("127.0.0.1:1"), TOPIC, SystemClock()).write(of(), chunk(0))
 
 
 async def test_a_partition_that_is_not_there_is_a_lost_chunk(broker: EmbeddedBroker) -> None:
     with broker:
-        writer = KafkaChunks(broker.address, TOPIC, SystemClock())
+        writer = KafkaChunks(Cluster(broker.address), TOPIC, SystemClock())
         async with running(writer):
             with pytest.raises(ChunkLost):
                 await writer.write(of(PARTITIONS), chunk(0))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from streamguard import config
 from streamguard.dev.mock_kafka import MockCluster
 from streamguard.intake import Bury, Intake, Output, Ownership, Received, Settings, StepFunction
 from streamguard.intake.errors import OffsetGone, TooManyBuried, TopicsMissing, TopicsUnequal
@@ -120,7 +121,7 @@ def make(
     """An intake over the topics, with short times."""
     values = {"session": 3.0, "grace": 1.0, "topics_wait": 0.5, **settings}
     return Intake(
-        Settings(brokers=cluster.brokers, group=group or unique("group"), **values),  # pyright: ignore[reportArgumentType] -- cap and key_queue are given as int
+        Settings(cluster=config.Cluster(cluster.brokers), group=group or unique("group"), **values),  # pyright: ignore[reportArgumentType] -- cap and key_queue are given as int
         sources=[topics.source, *sources],
         targets=[topics.target, topics.dead],
         rekeyed=[topics.rekeyed],

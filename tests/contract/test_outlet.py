@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from streamguard.config import Cluster
 from streamguard.dev.broker import EmbeddedBroker
 from streamguard.intake.clients import make_producer
 from streamguard.intake.gate import Gate
@@ -17,7 +18,7 @@ SECONDS = 20.0
 @pytest.mark.parametrize("after", [0.0, 0.05, 0.3])
 async def test_a_stop_while_outputs_are_sent_again_closes_everything(after: float) -> None:
     with EmbeddedBroker(topics={"out": 4}) as broker:
-        settings = Settings(brokers=broker.address, group="g")
+        settings = Settings(cluster=Cluster(broker.address), group="g")
         gate = Gate(settings.lease, settings.calm, time.monotonic)
         gate.renew(time.monotonic())
         gate.calm(time.monotonic())

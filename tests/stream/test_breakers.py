@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from streamguard.clock import Clock, FakeClock, SystemClock
 from streamguard.config import Breaker as BreakerSettings
+from streamguard.config import Cluster
 from streamguard.dev.broker import EmbeddedBroker
 from streamguard.providers.breakers import Breakers, Permit, State
 from streamguard.stream.breaker_feed import BreakerFeed
@@ -44,7 +45,9 @@ async def worker(
     clock = clock or SystemClock()
     breakers = Breakers(SETTINGS, clock, worker=name)
     ready, stop = asyncio.Event(), asyncio.Event()
-    running = asyncio.create_task(BreakerFeed(brokers, topic, breakers, clock, ready_within=ready_within)(ready, stop))
+    running = asyncio.create_task(
+        BreakerFeed(Cluster(brokers), topic, breakers, clock, ready_within=ready_within)(ready, stop)
+    )
     waiting = asyncio.create_task(ready.wait())
     try:
         await asyncio.wait([running, waiting], timeout=SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -68,7 +71,7 @@ async def topic_on(brokers: str) -> str:
         if len(producer.client.cluster.brokers()) == _EMBEDDED:
             await producer.partitions_for(full)
         else:
-            await topics.create(brokers)
+            await topics.create(Cluster(brokers))
     finally:
         await producer.stop()
     return full

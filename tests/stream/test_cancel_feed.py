@@ -8,6 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from streamguard.clock import SystemClock
+from streamguard.config import Cluster
 from streamguard.dev.broker import EmbeddedBroker
 from streamguard.events.codec import encode
 from streamguard.events.fleet import Cancellation
@@ -49,7 +50,7 @@ async def send(
 async def fed(brokers: str, ready_within: float = SECONDS) -> AsyncGenerator[Cancellations]:
     """What a worker knows, once its feed is ready."""
     cancellations, ready, stop = Cancellations(CLOCK), asyncio.Event(), asyncio.Event()
-    feed = CancelFeed(brokers, TOPIC, cancellations, CLOCK, ready_within=ready_within)
+    feed = CancelFeed(Cluster(brokers), TOPIC, cancellations, CLOCK, ready_within=ready_within)
     running = asyncio.create_task(feed(ready, stop))
     try:
         async with asyncio.timeout(SECONDS):

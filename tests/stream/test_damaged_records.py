@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from streamguard.config import Cluster
 from streamguard.intake import Intake, Output, Received, Settings
 from streamguard.intake.damage import UNREADABLE_BATCH, UNREADABLE_HEADER
 from streamguard.intake.errors import Unreadable
@@ -48,7 +49,7 @@ class Line:
     async def work(self, count: int) -> Intake:
         """Until this many inputs are done; fails with what ends it before."""
         intake = Intake(
-            Settings(brokers=self._kafka.brokers, group=self.group, session=6.0),
+            Settings(cluster=Cluster(self._kafka.brokers), group=self.group, session=6.0),
             sources=[self.source],
             targets=[self.out, self.dead],
             step=self._step,

@@ -17,6 +17,7 @@ from aiokafka.structs import RecordMetadata
 
 from streamguard.cli.dlq_line import Line
 from streamguard.clock import SystemClock
+from streamguard.config import Cluster
 from streamguard.events.codec import decode
 from streamguard.events.letters import LetterDecision
 from streamguard.intake.contract import Output
@@ -86,7 +87,7 @@ class Desk:
 @pytest.fixture
 async def desk(kafka: KafkaNode, tmp_path: Path) -> Desk:
     desk = Desk(kafka, tmp_path)
-    await desk.topics.create(kafka.brokers, partitions=PARTITIONS)
+    await desk.topics.create(Cluster(kafka.brokers), partitions=PARTITIONS)
     return desk
 
 
@@ -259,7 +260,7 @@ async def test_what_kafka_refuses_waits_on_and_the_others_go(kafka: KafkaNode, t
     desk = Desk(kafka, tmp_path)
     small = {"max.message.bytes": "2000"}
     await kafka.create([desk.topics.full("guarded")], partitions=PARTITIONS, configs=small)
-    await desk.topics.create(kafka.brokers, partitions=PARTITIONS)
+    await desk.topics.create(Cluster(kafka.brokers), partitions=PARTITIONS)
     large = Buried(b"acme/c", random.Random(2).randbytes(5000), partition=1)
     await bury(desk.brokers, desk.topics, [*many(6), large, *many(6)])
 

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.partitioner import murmur2
 
 from streamguard.cli.demo.requests import support_requests
+from streamguard.config import Cluster
 from streamguard.dev.broker import EmbeddedBroker
 from streamguard.events.chunk import Chunk
 from streamguard.events.codec import encode
@@ -102,7 +103,7 @@ async def _drive(
 ) -> tuple[Traffic, ToyLine, bool]:
     topics = Topics.load(prefix)
     async with _running(ToyLine(broker, topics, does)) as line:
-        async with Traffic(broker, topics, most=50) as traffic:
+        async with Traffic(Cluster(broker), topics, most=50) as traffic:
             await traffic.send(planned)
             whole = await traffic.finish(stall=stall)
         return traffic, line, whole
@@ -169,7 +170,7 @@ async def test_a_rate_is_kept(broker: str) -> None:
     planned = [item for item in support_requests(40, seed=5) if item.end == "outcome"][:30]
     begun = asyncio.get_running_loop().time()
     topics = Topics.load("rate.")
-    async with _running(ToyLine(broker, topics, lambda _: {})), Traffic(broker, topics) as traffic:
+    async with _running(ToyLine(broker, topics, lambda _: {})), Traffic(Cluster(broker), topics) as traffic:
         await traffic.send(planned, per_second=50)
         assert await traffic.finish(stall=10)
     assert asyncio.get_running_loop().time() - begun >= 29 / 50
@@ -179,7 +180,7 @@ async def test_a_rate_is_kept(broker: str) -> None:
 async def test_nothing_is_sent_while_it_is_held(broker: str) -> None:
     planned = [item for item in support_requests(40, seed=6) if item.end == "outcome"][:20]
     topics = Topics.load("held.")
-    async with _running(ToyLine(broker, topics, lambda _: {})), Traffic(broker, topics) as traffic:
+    async with _running(ToyLine(broker, topics, lambda _: {})), Traffic(Cluster(broker), topics) as traffic:
         traffic.held = True
         sending = asyncio.create_task(traffic.send(planned))
         await asyncio.sleep(0.5)

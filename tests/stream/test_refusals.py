@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from streamguard.config import Cluster
 from streamguard.intake import Intake, Output, Received, Settings
 from tests.support.audit import read_all
 from tests.support.kafka import KafkaNode, unique
@@ -58,7 +59,7 @@ async def test_what_the_broker_refuses_is_buried_and_the_others_go_on(kafka: Kaf
         return [Output(out, record.key, b"%d%s" % (number, b" " * LIMIT if number % EVERY == 0 else b""))]
 
     intake = Intake(
-        Settings(brokers=kafka.brokers, group=unique("group"), session=6.0, buried_limit=COUNT),
+        Settings(cluster=Cluster(kafka.brokers), group=unique("group"), session=6.0, buried_limit=COUNT),
         sources=[source],
         targets=[out, dead],
         step=step,
@@ -91,7 +92,7 @@ async def test_a_record_that_breaks_the_rules_of_its_topic_concerns_nobody_else(
         return [Output(out, None if record.value == b"30" else record.key, record.value)]
 
     intake = Intake(
-        Settings(brokers=kafka.brokers, group=unique("group"), session=6.0),
+        Settings(cluster=Cluster(kafka.brokers), group=unique("group"), session=6.0),
         sources=[source],
         targets=[out, dead],
         step=step,

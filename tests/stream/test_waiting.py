@@ -8,6 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
+from streamguard.config import Cluster
 from streamguard.intake import Intake, Output, Received, Settings
 from streamguard.intake.errors import IntakeError
 from tests.support.audit import read_all
@@ -23,7 +24,7 @@ class Stage:
         self.kafka, self.source, self.out, self.dead = kafka, unique("in"), unique("out"), unique("dead")
         self.release = asyncio.Event()
         self.intake = Intake(
-            Settings(brokers=kafka.brokers, group=unique("group"), **settings),  # pyright: ignore[reportArgumentType] -- whole numbers are given as int
+            Settings(cluster=Cluster(kafka.brokers), group=unique("group"), **settings),  # pyright: ignore[reportArgumentType] -- whole numbers are given as int
             sources=[self.source],
             targets=[self.out, self.dead],
             step=self._step,

@@ -18,6 +18,7 @@ from pathlib import Path
 import orjson
 from pydantic import BaseModel
 
+from streamguard.config import Cluster
 from streamguard.intake.contract import Output, Received, StepFunction
 from streamguard.intake.intake import Intake
 from streamguard.intake.settings import Settings
@@ -139,7 +140,7 @@ def main(told: str) -> int:
     def intake(step: StepFunction) -> Intake:
         built = Intake(
             Settings(
-                brokers=settings.brokers,
+                cluster=Cluster(settings.brokers),
                 group=settings.group,
                 instance=settings.name if settings.static else None,
                 session=settings.session,

@@ -11,6 +11,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.structs import RecordMetadata
 
 from streamguard.clock import FakeClock
+from streamguard.config import Cluster
 from streamguard.intake.context import Context
 from streamguard.intake.contract import Output, Received, StepFunction
 from streamguard.intake.deciding import Decider
@@ -209,7 +210,7 @@ class Bench:
 
     def __init__(self, step: StepFunction, settings: Settings | None = None) -> None:
         self.clock, self.producer, self.errors = FakeClock(), FakeProducer(), list[BaseException]()
-        self.settings = settings or Settings(brokers="nowhere", group="g", deadline=0.1)
+        self.settings = settings or Settings(cluster=Cluster("nowhere"), group="g", deadline=0.1)
         layout = Layout(["in"], ["out", "dead"], ["re"])
         layout.update({"in": 1, "out": 1, "dead": 1, "re": 2})
         self.gate = Gate(self.settings.lease, self.settings.calm, self.clock.monotonic)

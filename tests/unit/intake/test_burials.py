@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 
+from streamguard.config import Cluster
 from streamguard.errors import InvalidRecord
 from streamguard.intake.contract import Output, Received, StepFunction
 from streamguard.intake.deciding import BURIALS, Decider
@@ -25,7 +26,9 @@ def raising(error: Exception) -> StepFunction:
 
 
 def settings(*, open_sources: bool) -> Settings:
-    return Settings(brokers="nowhere", group="g", deadline=0.1, buried_limit=3, open_sources=open_sources, cap=1000)
+    return Settings(
+        cluster=Cluster("nowhere"), group="g", deadline=0.1, buried_limit=3, open_sources=open_sources, cap=1000
+    )
 
 
 @pytest.mark.parametrize("error", [InvalidRecord("undecodable"), RecordTooLarge(), Misplaced()])

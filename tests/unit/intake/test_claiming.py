@@ -9,6 +9,7 @@ import pytest
 from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError
 
 from streamguard.clock import FakeClock
+from streamguard.config import Cluster
 from streamguard.intake.claiming import Claim, Holder, Member
 from streamguard.intake.errors import InstanceTaken, SettingsInvalid
 from streamguard.intake.settings import Settings
@@ -18,7 +19,14 @@ OTHER = "f" * 32
 
 
 def settings(folder: Path, **changes: object) -> Settings:
-    told = {"brokers": "b:1,a:1", "group": "g", "instance": "w-0", "lock_dir": folder, "host": "here", **changes}
+    told = {
+        "cluster": Cluster("b:1,a:1"),
+        "group": "g",
+        "instance": "w-0",
+        "lock_dir": folder,
+        "host": "here",
+        **changes,
+    }
     return Settings(**told)  # pyright: ignore[reportArgumentType] -- the values of a test
 
 
@@ -48,9 +56,9 @@ async def test_a_second_claim_of_one_host_is_refused_and_names_the_first(tmp_pat
         with pytest.raises(
             InstanceTaken, match=rf"^g: the instance w-0 is taken by process {os.getpid()} on here, which"
         ):
-            await Claim.take(settings(tmp_path, brokers="a:1, b:1"), clock)
+            await Claim.take(settings(tmp_path, cluster=Cluster("a:1, b:1")), clock)
         assert 1.5 < sum(clock.slept) < 3
-        others = [{"instance": "w-1"}, {"group": "h"}, {"brokers": "c:1"}, {"lock_dir": tmp_path / "another"}]
+        others = [{"instance": "w-1"}, {"group": "h"}, {"cluster": Cluster("c:1")}, {"lock_dir": tmp_path / "another"}]
         for changes in others:
             (await Claim.take(settings(tmp_path, **changes), clock)).release()
     (await Claim.take(settings(tmp_path), clock)).release()

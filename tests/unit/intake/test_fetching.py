@@ -13,6 +13,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from streamguard.config import Cluster
 from streamguard.intake.committing import Committer
 from streamguard.intake.errors import OffsetGone
 from streamguard.intake.fetching import Fetcher
@@ -58,7 +59,7 @@ class Reading(Bench):
     """A bench with a fetcher over one partition."""
 
     def __init__(self, **settings: int) -> None:
-        super().__init__(Copying(), Settings(brokers="nowhere", group="g", **settings))  # pyright: ignore[reportArgumentType]
+        super().__init__(Copying(), Settings(cluster=Cluster("nowhere"), group="g", **settings))  # pyright: ignore[reportArgumentType]
         self.source = Source()
         consumer = cast("AIOKafkaConsumer", cast("Any", self.source))
         self.context.partitions[Place("in", 0)] = self.part = InputPartition(

@@ -3,6 +3,7 @@
 import pytest
 from aiokafka.partitioner import murmur2
 
+from streamguard.config import Cluster
 from streamguard.intake.contract import Output, Received
 from streamguard.intake.errors import (
     AssignmentUnequal,
@@ -136,8 +137,8 @@ def test_a_topic_is_a_target_or_rekeyed() -> None:
 
 def test_settings_name_what_cannot_work_and_hide_secrets() -> None:
     with pytest.raises(SettingsInvalid, match="cap is 0; it must be above 0"):
-        Settings(brokers="b", group="g", cap=0)
-    settings = Settings(brokers="b", group="g", session=2, client={"sasl_plain_password": "secret"})
+        Settings(cluster=Cluster("b"), group="g", cap=0)
+    settings = Settings(cluster=Cluster("b", {"sasl_plain_password": "secret"}), group="g", session=2)
     assert "secret" not in repr(settings)
     assert settings.lease == pytest.approx(1.6)
     assert settings.commit_period == pytest.approx(0.4)

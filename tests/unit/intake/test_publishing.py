@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError, NotLeaderForPartitionError, OutOfOrderSequenceNumber
 
+from streamguard.config import Cluster
 from streamguard.intake.contract import Output, Received, StepFunction
 from streamguard.intake.errors import BurialFailed, TooManyBuried
 from streamguard.intake.existing import Existing
@@ -219,7 +220,7 @@ async def test_a_connection_error_of_a_step_ends_the_worker() -> None:
 
 
 async def test_too_many_burials_end_the_worker() -> None:
-    settings = Settings(brokers="nowhere", group="g", buried_limit=2, buried_window=10)
+    settings = Settings(cluster=Cluster("nowhere"), group="g", buried_limit=2, buried_window=10)
     bench = await Bench(raising, settings).start()
     bench.producer.acknowledge_at_once = True
     run(bench, received(0, b"a"), received(1, b"b"))

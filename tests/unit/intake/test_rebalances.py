@@ -8,6 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from aiokafka.errors import CommitFailedError, KafkaConnectionError, TopicAuthorizationFailedError
 
+from streamguard.config import Cluster
 from streamguard.intake.clients import watch_heartbeats
 from streamguard.intake.contract import Output, Received
 from streamguard.intake.errors import AssignmentUnequal, OffsetGone, OutputsUnacknowledged
@@ -194,7 +195,7 @@ async def test_a_step_whose_outputs_were_found_meanwhile_goes_no_further(complet
             paid.append(record.offset)
         return [Output("out", record.key, b"v"), Output("re", record.key, b"v")]
 
-    member = await Member(step, settings=Settings(brokers="nowhere", group="g", deadline=60.0)).connect()
+    member = await Member(step, settings=Settings(cluster=Cluster("nowhere"), group="g", deadline=60.0)).connect()
     await member.assign(IN)
     await turn(30)
     work(member, 0)

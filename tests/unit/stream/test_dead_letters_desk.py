@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any, cast
 
 from streamguard.clock import FakeClock
+from streamguard.config import Cluster
 from streamguard.intake.contract import Received
 from streamguard.intake.marks import Place
 from streamguard.intake.settings import Settings
@@ -33,7 +34,7 @@ async def test_letters_that_are_gone_before_they_are_sent_are_counted_as_gone() 
     buried = dead_letter(TOPICS, "lookup", was, "undecodable")
     letter = read_letter(Received("p.dead-letters", 2, 40, 5000, buried.key, buried.value, buried.headers), TOPICS)
     clock = FakeClock()
-    sole = Sole(Settings(brokers="nowhere", group="g"), "p.dlq-decisions", clock)
+    sole = Sole(Settings(cluster=Cluster("nowhere"), group="g"), "p.dlq-decisions", clock)
     desk = Desk(sole, cast("Any", Emptied()), TOPICS, clock, stall=1.0)
 
     result = await desk.replay([letter])

@@ -9,21 +9,21 @@ from typing import Any, cast
 
 from aiokafka import TopicPartition
 
-from streamguard.config import Limits
+from streamguard.config import Cluster, Limits
 from streamguard.events.booked import JournalEntry
 from streamguard.events.codec import encode
 from streamguard.stream.journal import AT_ONCE, AdmissionJournal
 
 
 def test_a_request_counts_as_admits_output_only_when_admit_placed_it() -> None:
-    journal = AdmissionJournal("nowhere", "journal", "requests", Limits(), lambda: 4)
+    journal = AdmissionJournal(Cluster("nowhere"), "journal", "requests", Limits(), lambda: 4)
 
     assert journal.void("requests", 0, 5, {"src": b"requests/1/2/3", "of": b"requests"})
     assert not journal.void("requests", 0, 5, {"src": b"requests/1/2/3", "of": b"requests", "placed": b"1"})
 
 
 def test_outputs_of_other_topics_are_not_its_business() -> None:
-    journal = AdmissionJournal("nowhere", "journal", "requests", Limits(), lambda: 4)
+    journal = AdmissionJournal(Cluster("nowhere"), "journal", "requests", Limits(), lambda: 4)
 
     assert not journal.void("admitted", 0, 5, {})
     assert not journal.void("journal", 0, 5, {})  # of a partition that is not owned nothing is known
@@ -60,7 +60,10 @@ class Fetched:
 
 
 async def test_a_long_journal_is_read_without_holding_up_the_other_stages() -> None:
-    journal, kafka = AdmissionJournal("nowhere", "journal", "requests", Limits(), lambda: 4), Fetched(10 * AT_ONCE)
+    journal, kafka = (
+        AdmissionJournal(Cluster("nowhere"), "journal", "requests", Limits(), lambda: 4),
+        Fetched(10 * AT_ONCE),
+    )
     cast("Any", journal)._producer = cast("Any", journal)._reader = kafka
     waiting: list[int] = []
 

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from streamguard.clock import FakeClock
+from streamguard.config import Cluster
 from streamguard.errors import InvalidRecord
 from streamguard.events.base import Record
 from streamguard.events.codec import RECORDS, decode, encode
@@ -202,7 +203,7 @@ async def test_the_largest_record_that_brokers_take_fits_as_a_dead_letter_too() 
 
     most = int(TOPICS["dead-letters"].configs["max.message.bytes"])
 
-    assert size + 10_000 < min(most, Settings(brokers="", group="").max_request_size)
+    assert size + 10_000 < min(most, Settings(cluster=Cluster(""), group="").max_request_size)
 
 
 def answered() -> Outcome:
