@@ -73,11 +73,11 @@ class Clients:
                 log.warning("closing a client: %s", type(exc).__name__)
 
 
-def make_consumer(settings: Settings, note: bytes = b"") -> AIOKafkaConsumer:
+def make_consumer(settings: Settings, note: bytes = b"", *, fetch_min_bytes: int = 1) -> AIOKafkaConsumer:
     """The member of the group. Offsets are set by the intake alone. Whoever describes the group reads `note`."""
     session_ms, rebalance_ms = int(settings.session * 1000), int(settings.rebalance * 1000)
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.brokers,
+        **settings.client,
         group_id=settings.group,
         group_instance_id=settings.instance,
         enable_auto_commit=False,
@@ -88,10 +88,10 @@ def make_consumer(settings: Settings, note: bytes = b"") -> AIOKafkaConsumer:
         request_timeout_ms=rebalance_ms + 5000,
         # A partition whose key queue is full is not fetched from, for hours if need be; the watchdog looks after the rest.
         max_poll_interval_ms=2**31 - 1,
+        fetch_min_bytes=fetch_min_bytes,
         fetch_max_wait_ms=settings.fetch_wait_ms,
         metadata_max_age_ms=settings.metadata_age_ms,
         partition_assignment_strategy=(_noted(note),),
-        **dict(settings.client),
     )
     return with_guarded_connections(consumer, settings.patience)
 
@@ -111,20 +111,19 @@ def _noted(note: bytes) -> type[RangePartitionAssignor]:
 def make_reader(settings: Settings) -> AIOKafkaConsumer:
     """Reads outputs in a scan; a member of no group."""
     reader = AIOKafkaConsumer(
-        bootstrap_servers=settings.brokers,
+        **settings.client,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=50,
         max_partition_fetch_bytes=4 << 20,
         metadata_max_age_ms=settings.metadata_age_ms,
-        **dict(settings.client),
     )
     return with_guarded_connections(reader, settings.patience)
 
 
 def make_admin(settings: Settings) -> AIOKafkaAdminClient:
     """Reads back committed offsets with their metadata, which a consumer does not give."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.brokers, **dict(settings.client))
+    admin = AIOKafkaAdminClient(**settings.client)
     return with_guarded_connections(admin, settings.patience)
 
 
@@ -166,7 +165,7 @@ async def committed_offsets(
 def make_producer(settings: Settings, *, compression: Literal["gzip"] | None = None) -> AIOKafkaProducer:
     """Idempotent, all replicas, no linger: batches form by themselves under load."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.brokers,
+        **settings.client,
         acks="all",
         enable_idempotence=True,
         linger_ms=0,
@@ -175,7 +174,6 @@ def make_producer(settings: Settings, *, compression: Literal["gzip"] | None = N
         max_batch_size=65536,
         max_request_size=settings.max_request_size,
         metadata_max_age_ms=settings.metadata_age_ms,
-        **dict(settings.client),
     )
     mend_refusals(producer)
     return producer

@@ -126,7 +126,7 @@ class Sole(ConsumerRebalanceListener):
     async def _enter(self) -> None:
         settings = self._settings
         self._claim = claim = await Claim.take(settings, self._clock)
-        settings = replace(settings, client={"client_id": claim.client_id, **settings.client})
+        settings = replace(settings, client_id=claim.client_id)
         # compressed: a record that just fitted where it lay must fit there with two headers more
         self._outlet = Outlet(lambda: make_producer(settings, compression="gzip"), self._gate)
         await self._outlet.start()
