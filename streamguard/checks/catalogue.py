@@ -27,7 +27,7 @@ from streamguard.checks.prompt_leak import PromptLeak
 from streamguard.checks.remote import RemoteCheck
 from streamguard.checks.secrets import Secrets
 from streamguard.checks.unicode import UnicodeTricks
-from streamguard.events.reason import Reason
+from streamguard.events.reason import COSTS, REASONS, RETRIES
 
 
 class Coded(Protocol):
@@ -52,15 +52,6 @@ class CheckEntry:
     def about(self) -> str:
         """What it catches, what it misses and what it costs: the docstring of its module."""
         return getdoc(sys.modules[self.kind.__module__]) or ""
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonEntry:
-    """Why requests end so: `by` are the stages that decide it, `meaning` the cause, `advice` what a service can do."""
-
-    by: str
-    meaning: str
-    advice: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,117 +98,6 @@ CHECKS: Mapping[str, CheckEntry] = {
 }
 """The checks by their names, those of what is asked in their order first."""
 
-REASONS: Mapping[Reason, ReasonEntry] = {
-    Reason.INVALID_REQUEST: ReasonEntry(
-        "admit",
-        "The record breaks a rule of `Request`, or the schema of the answer that it asks for is none.",
-        "Correct the request; the same one is refused again.",
-    ),
-    Reason.INPUT_EMPTY: ReasonEntry(
-        "guard", "Nothing is left to ask when invisible characters are gone.", "Send text."
-    ),
-    Reason.INPUT_TOO_LONG: ReasonEntry(
-        "admit, guard",
-        "Over the bounds in bytes, characters, messages, documents, tokens, or numbers that look like personal data.",
-        "Shorten the request. The verdict's code tells which bound; operators set them in `limits` and `input.bounds`.",
-    ),
-    Reason.INPUT_NOT_ALLOWED: ReasonEntry(
-        "guard",
-        "The text is outside what the prompt allows: a deny-list, an allow-list, or writing that hides what it says.",
-        "Tell the user what the prompt is for. Operators change `input.lists`, `input.encoded` or `input.unicode`.",
-    ),
-    Reason.PROMPT_INJECTION: ReasonEntry(
-        "guard",
-        "The text, or a document with it, tries to give the model instructions.",
-        "See first which text it was (the verdict's content hash tells): documents are written by others, and the user is not to "
-        "blame for them. `streamguard check` shows where; `input.injection` sets the thresholds.",
-    ),
-    Reason.UNSAFE_INPUT: ReasonEntry(
-        "guard", "Moderation refuses what was asked.", "Tell the user. Operators set `input.moderation.categories`."
-    ),
-    Reason.CHECK_UNAVAILABLE: ReasonEntry(
-        "guard, verify",
-        'A remote check that the policy insists on (`on_failure = "block"`) could not be made.',
-        "Ask again later. Operators look at the endpoint and at `streamguard_remote_checks_total`.",
-    ),
-    Reason.SECRET_IN_INPUT: ReasonEntry(
-        "guard",
-        "A credential stands in the text. No model saw it.",
-        "Its owner should revoke it, and ask again without it.",
-    ),
-    Reason.NO_CONSENT: ReasonEntry(
-        "admit", "The user has not agreed to processing (`consent.processing`).", "Ask for consent first."
-    ),
-    Reason.OPTED_OUT: ReasonEntry("admit", "The user has withdrawn.", "Do not send requests of this user."),
-    Reason.FEATURE_DISABLED: ReasonEntry(
-        "admit", "The feature is switched off.", "Offer something else until an operator switches it on."
-    ),
-    Reason.RATE_LIMITED_USER: ReasonEntry(
-        "admit", "Over the user's requests a minute.", "Try again after `retry_after_us`."
-    ),
-    Reason.RATE_LIMITED_IP: ReasonEntry(
-        "admit", "Over the address's requests a minute.", "Try again after `retry_after_us`."
-    ),
-    Reason.BUDGET_EXHAUSTED: ReasonEntry(
-        "admit", "The tenant's money is spent.", "Wait for the next period, or have the budget raised."
-    ),
-    Reason.EXPIRED: ReasonEntry(
-        "any stage",
-        "The request's deadline has passed.",
-        "Nobody waits any more: nothing to do. When many expire, give them longer deadlines or add workers.",
-    ),
-    Reason.CANCELLED: ReasonEntry("invoke", "The service asked to stop.", "Nothing to do."),
-    Reason.UNKNOWN_PROMPT: ReasonEntry(
-        "guard",
-        "There is no such prompt or version, or its variables do not fit.",
-        "Compare the request's `prompt` with the templates in `prompts/`.",
-    ),
-    Reason.PROVIDERS_EXHAUSTED: ReasonEntry(
-        "invoke",
-        "No candidate of the route answered in time, and the prompt has no static text.",
-        "Ask again later. The calls in the outcome tell what each provider said; operators add candidates to the route.",
-    ),
-    Reason.INVALID_OUTPUT: ReasonEntry(
-        "verify",
-        "The answer lacks the form that was asked for, is empty, repeats itself, or breaks a rule of the prompt's on its form.",
-        "Ask again; when it is often so, simplify the schema or change the model.",
-    ),
-    Reason.UNSAFE_OUTPUT: ReasonEntry(
-        "verify",
-        "Moderation, a deny-list or a rule of the prompt refuses the answer, or it is full of foreign personal data.",
-        "Ask in other words, or show a text of your own. Operators set the sections of `output`.",
-    ),
-    Reason.LEAKED_PROMPT: ReasonEntry(
-        "verify",
-        "The answer repeats the prompt's instructions.",
-        "Show a text of your own, and see what the user asked. Where instructions may be told, set `output.prompt_leak`.",
-    ),
-    Reason.UNGROUNDED: ReasonEntry(
-        "verify", "The answer is not supported by the documents.", "Give documents that say it, or show none."
-    ),
-    Reason.ACTION_NOT_ALLOWED: ReasonEntry(
-        "verify",
-        "The answer wants an action outside the request's allow-list (`actions`).",
-        "Do not carry it out. Allow it in the request if it should be.",
-    ),
-    Reason.LOW_CONFIDENCE: ReasonEntry(
-        "guard, verify",
-        "No check refuses it, but a threshold of the policy wants a person to decide (`escalated`).",
-        "Wait for that decision: it comes as a new revision of the response.",
-    ),
-    Reason.HIGH_URGENCY: ReasonEntry(
-        "guard, verify",
-        "A person should look now: somebody may be in danger (`escalated`).",
-        "Show the user whom to turn to, and have somebody look at once.",
-    ),
-    Reason.INTERNAL: ReasonEntry(
-        "any stage",
-        "Our fault: a stage or a check failed. The event is in the dead letters.",
-        "Ask again later. Operators see `streamguard dlq list`.",
-    ),
-}
-"""Who decides each reason, what it means, and what a service or an operator can do."""
-
 
 def explanations(code: str | None = None) -> Iterator[Explanation]:
     """All that is known about a code (some are given by two checks, some are reasons too), or about all codes."""
@@ -228,7 +108,8 @@ def explanations(code: str | None = None) -> Iterator[Explanation]:
     for reason, why in REASONS.items():
         if code in (None, reason.value):
             by = why.by if why.by.startswith("any") else f"stage{'s' if ',' in why.by else ''} {why.by}"
-            yield Explanation(reason.value, f"reason, decided by {by}", f"{why.meaning} {why.advice}")
+            known = f"{why.meaning} {why.advice} Status: {' or '.join(why.statuses)}; {RETRIES[why.retry]}; {COSTS[why.cost]}."
+            yield Explanation(reason.value, f"reason, {'to be ' if why.later else ''}decided by {by}", known)
 
 
 def codes_of(entry: CheckEntry) -> frozenset[str]:

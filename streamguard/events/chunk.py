@@ -24,9 +24,17 @@ class Chunk(Record):
     """
 
     request_id: Id
+    """Of the request that is being answered."""
     tenant_id: TenantId
+    """Of the request that is being answered."""
     run: int = Field(default=1, ge=1)
+    """Which pass of the request this is: 1, or more after a dead letter was replayed."""
     stream: int = Field(ge=0)
+    """Which try at the answer: with a higher one the text begins anew."""
     seq: int = Field(ge=0)
+    """Its place in the stream, from 0 on."""
     text: str = ""
+    """What is said next. May be empty beside a `mark`."""
     mark: Annotated[Mark, OPEN] | None = None
+    """`final`: the answer is whole; `restart`: this stream takes the place of one that broke off; `retracted`: there is no
+    answer, forget what was shown."""

@@ -15,7 +15,10 @@ class LetterDecision(Record):
     """
 
     action: Literal["replaying", "replayed", "dropped"]
+    """What was decided."""
     at: Micros
+    """When."""
     run: int | None = Field(default=None, ge=1)
     """The pass of its request that the replay makes; None for what has none, such as a booking."""
     mark: int | None = Field(default=None, ge=0)
+    """The offset before which nothing of the replay can lie; only of `replaying`."""

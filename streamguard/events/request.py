@@ -22,15 +22,20 @@ class FunctionCall(Record):
     """The inner part of a tool call: which function, and its arguments as JSON text."""
 
     name: FunctionName
+    """The function to call: one of the request's `tools`."""
     arguments: str
+    """A JSON object as text, as OpenAI's API writes it."""
 
 
 class ToolCall(Record):
     """A tool that the model wants called, as OpenAI's API writes it."""
 
     id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    """Names the call; the tool's answer repeats it as `tool_call_id`."""
     type: Literal["function"] = "function"
+    """There is one type."""
     function: FunctionCall
+    """What to call, with which arguments."""
 
 
 class Message(Record):
@@ -40,9 +45,13 @@ class Message(Record):
     """
 
     role: Literal["system", "user", "assistant", "tool"]
+    """Whose words these are. `system` is the service's own and may instruct the model; all others are fenced off as data."""
     content: str = ""
+    """What is said. Empty in a message of the assistant that only calls tools."""
     tool_calls: tuple[ToolCall, ...] | None = None
+    """The tools that the model wanted called, repeated as a response gave them. Messages of the assistant only."""
     tool_call_id: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    """Which call this message answers. Messages of a tool only."""
 
     @model_validator(mode="after")
     def _tools_where_they_belong(self) -> Self:
@@ -70,16 +79,22 @@ class PromptRef(Record):
     """A prompt template to render instead of messages. `version` None takes the newest."""
 
     name: Id
+    """A template of `prompts/`, such as `support`."""
     version: int | None = Field(default=None, ge=1)
+    """Which version of it; left out: the newest."""
     variables: dict[str, str] = Field(default_factory=dict)
+    """A text for each variable of the template: all that it needs, none that it does not know."""
 
 
 class Document(Record):
     """Reference text for the model. It is data: nothing in it is followed as an instruction."""
 
     id: Id
+    """Names the document for the model and in records."""
     text: str
+    """What it says."""
     title: str | None = None
+    """Stands above the text."""
 
 
 class JsonSchemaFormat(Record):
@@ -89,15 +104,20 @@ class JsonSchemaFormat(Record):
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     name: Id = "answer"
+    """A name for the form; some providers show it to the model."""
     schema_: dict[str, JsonValue] = Field(alias="schema")
+    """The JSON Schema that the answer must fit. It must stand alone: `$ref` within it only."""
     strict: bool = True
+    """Whether the provider is asked to hold its model to the schema. The answer is held to it in any case."""
 
 
 class ResponseFormat(Record):
     """The form the answer must have, as in OpenAI's API: free text, any JSON object, or JSON that fits a schema."""
 
     type: Literal["text", "json_object", "json_schema"] = "text"
+    """`text`: anything; `json_object`: some JSON object; `json_schema`: JSON that fits `json_schema`."""
     json_schema: JsonSchemaFormat | None = None
+    """The schema, for type `json_schema` and only there."""
 
     @model_validator(mode="after")
     def _schema_where_needed(self) -> Self:
@@ -110,27 +130,38 @@ class FunctionTool(Record):
     """The inner part of a tool: what it is called, what it does, and the JSON Schema of its arguments."""
 
     name: FunctionName
+    """What the model calls it by; unique within the request."""
     description: Annotated[str, StringConstraints(max_length=4096)] | None = None
+    """What it does and when to call it. The model reads it."""
     parameters: dict[str, JsonValue] = Field(default_factory=lambda: {"type": "object", "properties": {}})
+    """JSON Schema of its arguments, an object. Calls whose arguments do not fit are not passed on."""
     strict: bool | None = None
+    """Whether the provider is asked to hold its model to `parameters`."""
 
 
 class Tool(Record):
     """A tool that the model may want called, as OpenAI's API writes it. The service calls it, and asks again with the result."""
 
     type: Literal["function"] = "function"
+    """There is one type."""
     function: FunctionTool
+    """What it is called, what it does and what it takes."""
 
 
 class NamedFunction(Record):
+    """The inner part of the one tool that must be called."""
+
     name: FunctionName
+    """The name of one of `tools`."""
 
 
 class NamedTool(Record):
     """The one tool that must be called."""
 
     type: Literal["function"] = "function"
+    """There is one type."""
     function: NamedFunction
+    """Which one."""
 
 
 ToolChoice = Literal["auto", "none", "required"] | NamedTool
@@ -140,7 +171,9 @@ class Consent(Record):
     """What the user agreed to. `processing` False refuses the request; `retention` False keeps text out of the store."""
 
     processing: bool = True
+    """False refuses the request (`no_consent`)."""
     retention: bool = True
+    """False keeps its texts out of the store and its answer out of the cache."""
 
 
 class RequestHead(Record):
@@ -153,22 +186,39 @@ class RequestHead(Record):
     """Fields that came after the first release of this major version."""
 
     request_id: Id
+    """The service's own id of the request, unique within the tenant. Sent again it is dropped: the first response stands."""
     tenant_id: TenantId
+    """Whose request it is. Limits, cache and bookings are kept apart by it."""
     user_id: Id
+    """Who asks, as the service knows them: a pseudonym, no name or address. Requests a minute are counted by it."""
     conversation_id: Id | None = None
+    """Requests of one conversation are handled in order, in one partition. Left out: the request is its own."""
     session_id: Id | None = None
+    """Carried into the tables as it is, for analysts."""
     feature: Id = "default"
+    """Which part of the service asks. Costs can be told apart by it."""
     client_ip: Annotated[str, StringConstraints(max_length=45, pattern=r"^[0-9A-Fa-f:.]+$")] | None = None
+    """The user's address (IPv4 or IPv6). Left out: its requests a minute are not counted."""
     lane: Annotated[Lane, OPEN] = "interactive"
+    """`interactive`: somebody waits. `batch`: nobody does; it never stands before an interactive request."""
     response_format: ResponseFormat | None = None
+    """The form the answer must have; left out: the prompt's, mostly free text."""
     actions: tuple[Id, ...] | None = None
+    """The only actions that the answer may want: tools that it calls, and what its JSON names as `action` or `tool`. Left
+    out: all."""
     max_output_tokens: int | None = Field(default=None, ge=1, le=1_000_000)
+    """The most tokens of the answer, within the line's own bound (`limits.max_output_tokens`)."""
     stream: bool = False
+    """True: the answer also comes in `response-chunks` while it is written."""
     deadline: Annotated[Micros, Field(lt=1 << 63)] | None = None
     """The point in time after which nobody waits for the answer any more."""
     consent: Consent = Consent()
+    """What the user agreed to."""
     cache: Annotated[CacheMode, OPEN] = "exact"
+    """Whether a stored answer may be given, and this one stored: `off`, or `exact` for the same question of the same tenant.
+    `semantic` is taken as `exact` for now."""
     metadata: dict[str, str] = Field(default_factory=dict, max_length=16)
+    """Up to 16 texts of the service's own. They travel with the request inside the line; the response does not repeat them."""
 
     @property
     def conversation_key(self) -> str:
@@ -184,12 +234,21 @@ class Request(RequestHead):
     """
 
     lane: Lane = "interactive"
+    """`interactive`: somebody waits. `batch`: nobody does; it never stands before an interactive request."""
     cache: CacheMode = "exact"
+    """Whether a stored answer may be given, and this one stored: `off`, or `exact` for the same question of the same tenant.
+    `semantic` is taken as `exact` for now."""
     messages: tuple[Message, ...] | None = Field(default=None, min_length=1)
+    """The conversation so far, the question last. Either this or `prompt`."""
     prompt: PromptRef | None = None
+    """A template to fill in. Either this or `messages`."""
     context: tuple[Document, ...] = ()
+    """Documents that the answer should rely on, kept apart from instructions."""
     tools: tuple[Tool, ...] = Field(default=(), max_length=128)
+    """Tools that the model may want called. The service calls them."""
     tool_choice: ToolChoice | None = None
+    """`auto`: the model decides; `none`: no tool; `required`: one at least; or the one that must be called. Left out: `auto`
+    where there are tools."""
 
     @model_validator(mode="after")
     def _one_way_to_ask(self) -> Self:

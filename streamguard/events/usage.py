@@ -14,10 +14,15 @@ class Usage(Record):
     """
 
     input_tokens: int = Field(default=0, ge=0)
+    """Tokens of the questions, those from and into the provider's cache included."""
     output_tokens: int = Field(default=0, ge=0)
+    """Tokens of the answers, reasoning included."""
     cache_read_tokens: int = Field(default=0, ge=0)
+    """Of the input: read from the provider's cache."""
     cache_write_tokens: int = Field(default=0, ge=0)
+    """Of the input: written to the provider's cache."""
     reasoning_tokens: int = Field(default=0, ge=0)
+    """Of the output: thought, and not shown."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -42,26 +47,43 @@ class Call(Record):
     """
 
     call_id: str
+    """`tenant/request/run/number`, and `.try` behind it for a retry."""
     provider: str
+    """Who was asked."""
     model: str
+    """Which model was asked."""
     kind: Annotated[Literal["first", "retry", "fallback", "reask"], OPEN]
+    """Why it was made."""
     status: Annotated[Literal["ok", "error", "skipped"], OPEN]
+    """How it went; `skipped`: it was not made."""
     error: str | None = None
+    """What went wrong, as OpenTelemetry's `error.type`."""
     http_status: int | None = None
+    """Of the provider's answer."""
     started_at: Micros
+    """When it began."""
     duration_us: Micros
+    """How long it took."""
     usage: Usage | None = None
+    """Its tokens; left out when they are not known."""
     cost_nusd: int | None = None
+    """What it cost, in nano-dollars."""
     price_version: str | None = None
+    """Which price list that was reckoned with."""
     response_id: str | None = None
+    """The provider's own id of its answer."""
     response_model: str | None = None
+    """The model as the provider names it."""
     finish_reason: str | None = None
+    """Why the model stopped, in OpenAI's words."""
     tripped: bool = False
     """This call's failure opened the breaker of its provider and model."""
     rung: Annotated[Rung, OPEN] | None = None
+    """Where the candidate stands in the pyramid of fallbacks."""
     estimated: bool = False
     """`usage`, and the cost with it, was counted here: the provider reported none, or the call broke before it could."""
     streamed: bool = False
+    """It was asked for as a stream."""
     first_token_us: Micros | None = None
     """Of a stream: from the request to the first piece of the answer."""
     between_tokens_us: Micros | None = None
