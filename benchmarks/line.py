@@ -11,10 +11,11 @@ from typing import Any
 import psutil
 
 from streamguard.cli.demo.figures import percentile
-from streamguard.cli.demo.folder import fresh_folder
-from streamguard.cli.demo.parts import Layout, Parts
-from streamguard.cli.demo.run import first_of
+from streamguard.cli.embedded_line.folder import DEMO, held_folder
+from streamguard.cli.embedded_line.parts import Layout, Parts
+from streamguard.cli.embedded_line.running import first_of
 from streamguard.clock import SystemClock
+from streamguard.config import Cluster
 from streamguard.stream.planned import Identity, Planned
 from streamguard.stream.readiness import until_stages_work
 from streamguard.stream.topics import Topics
@@ -79,7 +80,7 @@ class Line:
             made = sum(call["status"] != "skipped" for call in outcome.get("calls", ()))
             calls[Identity(head["tenant_id"], head["request_id"])] = made
 
-        traffic = Traffic(self._broker, self._topics, most=most, on_outcome=count)
+        traffic = Traffic(Cluster(self._broker), self._topics, most=most, on_outcome=count)
         clock = SystemClock()
         async with traffic:
             before, begun = self._cpu(), clock.monotonic()
@@ -113,7 +114,10 @@ class Line:
 async def running(layout: Layout) -> AsyncGenerator[Line]:
     """The whole line, ready; gone afterwards."""
     clock = SystemClock()
-    with tempfile.TemporaryDirectory(prefix="streamguard-bench-") as directory, fresh_folder(Path(directory)) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="streamguard-bench-") as directory,
+        held_folder(Path(directory), DEMO) as folder,
+    ):
         parts = Parts(folder, clock, layout)
         try:
             topics = Topics.load(layout.prefix)

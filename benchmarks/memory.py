@@ -23,8 +23,8 @@ import psutil
 import uvloop
 
 from benchmarks.line import Line, real_kafka, running
-from streamguard.cli.demo.parts import Layout
 from streamguard.cli.demo.requests import support_requests
+from streamguard.cli.embedded_line.parts import Layout
 
 _ROUND = 1_000
 _WARM = 0.25

@@ -18,8 +18,8 @@ import uvloop
 
 from benchmarks import relay
 from benchmarks.line import Line, Sent, real_kafka, running
-from streamguard.cli.demo.parts import Layout
 from streamguard.cli.demo.requests import support_requests
+from streamguard.cli.embedded_line.parts import Layout
 from streamguard.dev.broker import EmbeddedBroker
 from streamguard.stream.flow import FLOW
 from streamguard.stream.planned import Planned

@@ -36,12 +36,13 @@ class GaveUp(StreamguardError):
 @dataclass(frozen=True, slots=True)
 class Command:
     """A process to keep alive. `environment` is the whole of it, None inherits ours. `output` is a file to append what
-    it prints to, None leaves it on our own output."""
+    it prints to, None leaves it on our own output. One that is `lasting` has failed when it ends, even with status 0."""
 
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str] | None = None
     output: Path | None = None
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,19 @@ class Supervisor:
     """Keeps processes running inside an event loop. Start it and its children from one thread that lives as long.
 
     `add` starts one, `wait` returns when all of them have ended with status 0, and `stop` ends them; always call it.
+    `on_restart` is called with a process's name and the line that says why it is started again; None logs the line.
     """
 
-    def __init__(self, *, policy: RestartPolicy | None = None, grace: float = 10.0, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        policy: RestartPolicy | None = None,
+        grace: float = 10.0,
+        clock: Clock | None = None,
+        on_restart: Callable[[str, str], None] | None = None,
+    ) -> None:
         self._policy = policy or RestartPolicy()
+        self._on_restart = on_restart or _log_restart
         self._grace = grace
         self._clock = clock or SystemClock()
         self._kept: dict[str, asyncio.Task[None]] = {}
@@ -100,12 +110,15 @@ class Supervisor:
         """The process ids of those that run now, by name."""
         return {name: process.pid for name, process in self._processes.items() if process.returncode is None}
 
-    def add(self, command: Command) -> None:
-        """Start a process and keep it running. Raises `ValueError` for a name that runs already."""
+    def add(self, command: Command, policy: RestartPolicy | None = None) -> None:
+        """Start a process and keep it running, by a policy of its own if one is given.
+
+        Raises `ValueError` for a name that runs already.
+        """
         if command.name in self._kept and not self._kept[command.name].done():
             raise ValueError(f"a process {command.name!r} runs already")
         self._stopping.discard(command.name)
-        self._kept[command.name] = asyncio.ensure_future(self._keep(command))
+        self._kept[command.name] = asyncio.ensure_future(self._keep(command, policy or self._policy))
 
     async def wait(self) -> None:
         """Until every process has ended with status 0 or was stopped. Raises `GaveUp` as soon as one is given up."""
@@ -128,11 +141,11 @@ class Supervisor:
         """Cut the grace period of a running or later `stop` short."""
         self._hurry.set()
 
-    async def _keep(self, command: Command) -> None:
-        restarts = Restarts(self._policy)
+    async def _keep(self, command: Command, policy: RestartPolicy) -> None:
+        restarts = Restarts(policy)
         while command.name not in self._stopping:
             status = await self._once(command)
-            if status == 0 or command.name in self._stopping:
+            if (status == 0 and not command.lasting) or command.name in self._stopping:
                 return
             if status == EXIT_REFUSED:
                 raise GaveUp(
@@ -140,12 +153,11 @@ class Supervisor:
                     EXIT_REFUSED,
                 )
             pause = restarts.pause_after(self._clock.monotonic())
+            ended = f"process {command.name} ended with {_words(status)}"
             if pause is None:
-                raise GaveUp(
-                    f"process {command.name} ended with {_words(status)}, the last of {restarts.failures} failures "
-                    f"within {self._policy.window:g} s: giving up"
-                )
-            log.warning("process %s ended with %s: starting it again in %.1f s", command.name, _words(status), pause)
+                often = f", the last of {restarts.failures} failures within {policy.window:g} s: giving up"
+                raise GaveUp(ended + (often if restarts.failures > 1 else ""))
+            self._on_restart(command.name, f"{ended}: starting it again in {pause:.1f} s")
             await self._clock.sleep(pause)
 
     async def _once(self, command: Command) -> int:
@@ -255,6 +267,10 @@ def die_with_parent() -> Callable[[], None]:
                 os._exit(1)
 
     return before_exec
+
+
+def _log_restart(_name: str, words: str) -> None:
+    log.warning("%s", words)
 
 
 def _words(status: int) -> str:

@@ -15,9 +15,10 @@ from typing import Any
 import httpx
 import psutil
 
-from streamguard.cli.demo.settings import Addresses, demo_settings, to_toml
+from streamguard.cli.embedded_line.settings import Addresses, line_settings
+from streamguard.cli.embedded_line.toml import to_toml
 from streamguard.clock import SystemClock
-from streamguard.config import plain_environment
+from streamguard.config import Cluster, plain_environment
 from streamguard.processes import Command, RestartPolicy, Supervisor
 from streamguard.stream.flow import FLOW
 from streamguard.stream.readiness import until_stages_work
@@ -85,7 +86,7 @@ class Fleet:
         await self._supervisor.stop()
 
     async def _start(self) -> None:
-        await self.topics.create(self.brokers, partitions=PARTITIONS, replication=self._replication)
+        await self.topics.create(Cluster(self.brokers), partitions=PARTITIONS, replication=self._replication)
         for member in self.members.values():
             self._write_config(member)
         for name in ("simulator", "store"):
@@ -95,7 +96,7 @@ class Fleet:
                 await asyncio.sleep(_POLL)
         for name in ("sink", *(name for name, member in self.members.items() if not member.spare)):
             self.start(name)
-        await until_stages_work(self.brokers, self.topics, SystemClock(), seconds=START_SECONDS)
+        await until_stages_work(Cluster(self.brokers), self.topics, SystemClock(), seconds=START_SECONDS)
 
     # -- what there is -------------------------------------------------------------------------------------------------
 
@@ -252,7 +253,7 @@ class Fleet:
 
     def _write_config(self, member: Member) -> None:
         at = Addresses(broker=member.brokers or self.brokers, store=self.store, simulator=self.simulator)
-        settings = demo_settings(at, self.topics.prefix, embedded=False)
+        settings = line_settings(at, self.topics.prefix, embedded=False)
         changes: dict[str, dict[str, Any]] = {
             "kafka": {"session": SESSION},
             # a hanging provider must not outlast the run: a whole pyramid of calls ends within six seconds

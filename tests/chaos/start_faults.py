@@ -8,8 +8,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from streamguard.cli.demo.settings import to_toml
+from streamguard.cli.embedded_line.toml import to_toml
 from streamguard.clock import SystemClock
+from streamguard.config import Cluster
 from streamguard.processes import Command, die_with_parent
 from streamguard.stream.flow import FLOW
 from streamguard.stream.readiness import until_stages_work
@@ -31,7 +32,7 @@ async def topic_missing(scene: Scene, draw: Random) -> str:
     everything = Topics.load(prefix)
     replication = min(3, len(scene.nodes))
     lacking = Topics([topic for topic in everything if topic.name != missing], prefix)
-    await lacking.create(scene.fleet.brokers, partitions=PARTITIONS, replication=replication)
+    await lacking.create(Cluster(scene.fleet.brokers), partitions=PARTITIONS, replication=replication)
     config = scene.fleet.directory / f"{prefix}toml"
     _with_prefix(scene.fleet.config(next(iter(scene.fleet.members))), prefix, config)
     name = f"lacks-{missing}"
@@ -40,9 +41,11 @@ async def topic_missing(scene: Scene, draw: Random) -> str:
     said = scene.fleet.log(name).read_text()
     assert status not in (None, 0), f"{stage} runs without {missing}: status {status}"
     assert everything.full(missing) in said, f"{stage} does not say that {missing} is missing"
-    await everything.create(scene.fleet.brokers, partitions=PARTITIONS, replication=replication)
+    await everything.create(Cluster(scene.fleet.brokers), partitions=PARTITIONS, replication=replication)
     running = asyncio.create_task(_ended(command, START_SECONDS + 10.0))
-    await until_stages_work(scene.fleet.brokers, everything, SystemClock(), stages=[stage], seconds=START_SECONDS)
+    await until_stages_work(
+        Cluster(scene.fleet.brokers), everything, SystemClock(), stages=[stage], seconds=START_SECONDS
+    )
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     return f"{missing}, which {stage} writes to"

@@ -12,7 +12,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from streamguard.cli.demo.settings import PARTITIONS
+from streamguard.cli.embedded_line.settings import PARTITIONS
 from tests.support.crew import Crew, calls
 from tests.support.kafka import KafkaNode, unique
 from tests.support.line import SECONDS, Line

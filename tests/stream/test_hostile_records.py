@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streamguard.cli.demo.settings import PARTITIONS
+from streamguard.cli.embedded_line.settings import PARTITIONS
 from streamguard.events.codec import RECORDS, schema_name
 from tests.support.garbage import Garbage, Sent, garbage, make, send
 from tests.support.garbage_kinds import KINDS, Ends

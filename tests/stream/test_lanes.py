@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streamguard.cli.demo.settings import PARTITIONS
+from streamguard.cli.embedded_line.settings import PARTITIONS
 from streamguard.dev.broker import EmbeddedBroker
 from tests.support.line import SECONDS, Line, broker_with_lines
 

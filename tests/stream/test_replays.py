@@ -11,7 +11,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from streamguard.cli.demo.settings import PARTITIONS
+from streamguard.cli.embedded_line.settings import PARTITIONS
 from tests.chaos.audit import examine
 from tests.chaos.audit_reading import gather
 from tests.support.audit import Entry, read_all

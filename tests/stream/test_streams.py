@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streamguard.cli.demo.settings import PARTITIONS
+from streamguard.cli.embedded_line.settings import PARTITIONS
 from streamguard.config import plain_environment
 from streamguard.events.chunk import LAST_STREAM, Chunk
 from streamguard.events.codec import decode

@@ -9,7 +9,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from streamguard.cli.demo.settings import PARTITIONS
+from streamguard.cli.embedded_line.settings import PARTITIONS
 from streamguard.stream.flow import FLOW, group_name
 from tests.support.audit import read_all
 from tests.support.kafka import KafkaNode, unique

@@ -15,9 +15,10 @@ import httpx
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from streamguard.cli.demo.settings import PARTITIONS, Addresses, demo_settings, to_toml
+from streamguard.cli.embedded_line.settings import PARTITIONS, Addresses, line_settings
+from streamguard.cli.embedded_line.toml import to_toml
 from streamguard.clock import SystemClock
-from streamguard.config import plain_environment
+from streamguard.config import Cluster, plain_environment
 from streamguard.dev.broker import EmbeddedBroker
 from streamguard.processes import Command, RestartPolicy, Supervisor
 from streamguard.stream.flow import FLOW, group_name
@@ -81,10 +82,10 @@ class Line:
 
     async def __aenter__(self) -> Self:
         try:
-            await self.topics.create(self._brokers, partitions=PARTITIONS)
+            await self.topics.create(Cluster(self._brokers), partitions=PARTITIONS)
             self._supervisor.add(self._command("simulator", "simulator", "--latency-ms", str(self._latency_ms)))
             self._simulator = await self._listening("simulator")
-            settings = demo_settings(
+            settings = line_settings(
                 Addresses(broker=self._brokers, store="127.0.0.1:1", simulator=self._simulator),
                 self.topics.prefix,
                 embedded=self._embedded,
@@ -101,7 +102,7 @@ class Line:
             )
             self._reading = asyncio.create_task(self._read())
             stages = {stage for named in self._workers.values() for stage in named}
-            await until_stages_work(self._brokers, self.topics, SystemClock(), stages=stages, seconds=SECONDS)
+            await until_stages_work(Cluster(self._brokers), self.topics, SystemClock(), stages=stages, seconds=SECONDS)
         except BaseException:
             await self.__aexit__()
             raise

@@ -12,7 +12,8 @@ import httpx
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from streamguard.cli.demo.settings import PARTITIONS, PREFIX
+from streamguard.cli.demo.run import PREFIX
+from streamguard.cli.embedded_line.settings import PARTITIONS
 from streamguard.stream.topics import Topics
 
 _PAUSE = 0.2

@@ -2,16 +2,17 @@
 
 import asyncio
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
 import orjson
 
-from streamguard.cli.demo.folder import DEFAULT, fresh_folder
+from streamguard.cli.embedded_line.folder import DEMO, held_folder
+from streamguard.cli.embedded_line.running import Interrupted, check_extra
 from streamguard.errors import InputError, StreamguardError
 from streamguard.stream.planned import Planned
 
+DEFAULT = Path("streamguard-demo")
 REQUESTS = 2_000
 
 
@@ -29,6 +30,12 @@ REQUESTS = 2_000
 @click.option(
     "--data", type=click.Path(path_type=Path), default=DEFAULT, show_default=True, help="Folder for the store."
 )
+@click.option(
+    "--svg",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.svg",
+    help="Save the report as a picture too.",
+)
 @click.option("--processes", type=click.IntRange(1, 16), default=2, show_default=True, help="Worker processes.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Decides requests, answers and faults.")
 @click.option("--in-flight", type=click.IntRange(1, 1_000), default=100, show_default=True, help="Requests at once.")
@@ -40,6 +47,7 @@ def demo(
     texts: Path | None,
     as_json: bool,
     data: Path,
+    svg: Path | None,
     processes: int,
     seed: int,
     in_flight: int,
@@ -59,16 +67,20 @@ def demo(
     import uvloop
 
     from streamguard import logs
-    from streamguard.cli.demo.printing import print_report  # loaded only when the demo runs
+    from streamguard.cli.demo.printing import print_report, save_picture  # loaded only when the demo runs
     from streamguard.cli.demo.progress import show_on_stderr
-    from streamguard.cli.demo.run import Interrupted, Options, run_demo
+    from streamguard.cli.demo.run import Options, run_demo
     from streamguard.clock import SystemClock
 
-    _check_extra()
+    check_extra()
+    if svg is not None and as_json:
+        raise InputError("--svg is a picture of the report, and --json prints none: give one of them")
+    if svg is not None and not svg.absolute().parent.is_dir():
+        raise InputError(f"--svg: there is no folder {svg.parent}")
     planned = _planned(requests, input_file, texts, seed)
     clock = SystemClock()
     options = Options(processes=processes, seed=seed, most=in_flight, outage=outage, everyday=faults)
-    with fresh_folder(data) as folder:
+    with held_folder(data, DEMO) as folder:
         logs.configure("demo", "warning")
         try:
             with (
@@ -88,13 +100,9 @@ def demo(
         from rich.console import Console
 
         print_report(report, data, Console())
+        if svg is not None:
+            save_picture(report, data, svg)
     sys.exit(1 if report.problems() else 0)
-
-
-def _check_extra() -> None:
-    missing = [name for name in ("confluent_kafka", "chdb") if find_spec(name) is None]
-    if missing:
-        raise InputError(f"{' and '.join(missing)} missing; install them: pip install 'streamguard[embedded]'")
 
 
 def _planned(requests: int | None, input_file: Path | None, texts: Path | None, seed: int) -> list[Planned]:

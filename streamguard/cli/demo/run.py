@@ -1,28 +1,28 @@
 """One run: start everything, send, break something, wait for the store, report, and leave nothing running."""
 
 import asyncio
-import signal
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
 
 import httpx
 
 from streamguard.cli.demo.faults import Simulated
 from streamguard.cli.demo.figures import Figures
-from streamguard.cli.demo.folder import Folder
-from streamguard.cli.demo.parts import Layout, PartFailed, Parts
 from streamguard.cli.demo.progress import Show, Standing
 from streamguard.cli.demo.report import Report
-from streamguard.cli.demo.settings import PREFIX
 from streamguard.cli.demo.stored import Stored, StoreView
+from streamguard.cli.embedded_line.folder import Folder
+from streamguard.cli.embedded_line.parts import Layout, PartFailed, Parts
+from streamguard.cli.embedded_line.running import first_of, told_to_stop, unless_told
 from streamguard.clock import Clock
+from streamguard.config import Cluster
 from streamguard.stream.planned import Planned
 from streamguard.stream.readiness import until_stages_work
 from streamguard.stream.topics import Topics
 from streamguard.stream.traffic import Traffic
 
+PREFIX = "demo."
 _OUTAGE_AT = 0.45
 _STALL_SECONDS = 60.0
 _STORE_SECONDS = 30.0
@@ -30,11 +30,6 @@ _LOOK_SECONDS = 0.2
 _STORE_LOOK_SECONDS = 1.0
 _MOST_UNSTORED = 2_000
 """Outcomes that the store does not have yet; the broker keeps the telemetry of some 4,000."""
-T = TypeVar("T")
-
-
-class Interrupted(Exception):
-    """A person, or the system, asked the demo to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,46 +50,13 @@ async def run_demo(planned: Sequence[Planned], options: Options, folder: Folder,
     Raises `PartFailed` when a process ends for good, `TrafficError` when the broker does not serve, and `Interrupted` on
     SIGINT or SIGTERM; a second signal kills what has not stopped yet.
     """
-    parts = Parts(folder, clock, Layout(processes=options.processes, seed=options.seed))
-    told = asyncio.Event()
-
-    def tell() -> None:
-        if told.is_set():
-            parts.hurry()
-        told.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, tell)
-    try:
-        return await _unless_told(told, _Run(planned, options, parts, show, clock).whole())
-    finally:
-        show.step("stopping everything")
-        await parts.stop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-
-async def _unless_told(told: asyncio.Event, work: Awaitable[T]) -> T:
-    async def wait() -> None:
-        await told.wait()
-        raise Interrupted
-
-    return await first_of(work, wait())
-
-
-async def first_of(work: Awaitable[T], watch: Awaitable[None]) -> T:
-    """What `work` returns, unless `watch` raises before."""
-    working, watching = asyncio.ensure_future(work), asyncio.ensure_future(watch)
-    try:
-        await asyncio.wait([working, watching], return_when=asyncio.FIRST_COMPLETED)
-        if watching.done() and not working.done():
-            watching.result()
-        return await working
-    finally:
-        for task in (working, watching):
-            task.cancel()
-        await asyncio.gather(working, watching, return_exceptions=True)
+    parts = Parts(folder, clock, Layout(processes=options.processes, seed=options.seed, prefix=PREFIX))
+    with told_to_stop(parts.hurry) as told:
+        try:
+            return await unless_told(told, _Run(planned, options, parts, show, clock).whole())
+        finally:
+            show.step("stopping everything")
+            await parts.stop()
 
 
 class _Run:
@@ -110,15 +72,14 @@ class _Run:
         begun = self._clock.monotonic()
         self._show.step("starting broker, store, simulator, sink and workers")
         at = await self._parts.start()
+        assert at.simulator is not None, "the demo's layout has one"
         simulated, store = Simulated(at.simulator), StoreView(at.store)
         try:
             if self._options.everyday:
                 await simulated.set_everyday_faults()
-            topics = Topics.load(PREFIX)
-            await first_of(until_stages_work(at.broker, topics, self._clock), self._parts.watch())
-            traffic = Traffic(
-                at.broker, topics, clock=self._clock, most=self._options.most, on_outcome=self._figures.add
-            )
+            cluster, topics = Cluster(at.broker), Topics.load(PREFIX)
+            await first_of(until_stages_work(cluster, topics, self._clock), self._parts.watch())
+            traffic = Traffic(cluster, topics, clock=self._clock, most=self._options.most, on_outcome=self._figures.add)
             async with traffic:
                 report = await first_of(self._drive(begun, traffic, simulated, store), self._parts.watch())
         except httpx.HTTPError as error:

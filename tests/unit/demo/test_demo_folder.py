@@ -6,27 +6,28 @@ from pathlib import Path
 import pytest
 
 from streamguard import config
-from streamguard.cli.demo.folder import fresh_folder
-from streamguard.cli.demo.settings import Addresses, demo_settings, to_toml
+from streamguard.cli.embedded_line.folder import DEMO, held_folder
+from streamguard.cli.embedded_line.settings import Addresses, line_settings
+from streamguard.cli.embedded_line.toml import to_toml
 from streamguard.errors import InputError
 
 
 def test_a_second_run_replaces_what_the_first_left(tmp_path: Path) -> None:
-    with fresh_folder(tmp_path / "a" / "demo") as folder:
+    with held_folder(tmp_path / "a" / "demo", DEMO) as folder:
         folder.store.mkdir()
         (folder.store / "data").write_text("old")
         folder.log("worker-0").write_text("old")
     assert folder.store.exists()
-    with fresh_folder(tmp_path / "a" / "demo") as folder:
+    with held_folder(tmp_path / "a" / "demo", DEMO) as folder:
         assert not folder.store.exists()
         assert list((folder.path / "logs").iterdir()) == []
 
 
 def test_what_is_not_ours_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(InputError, match="not a demo's"), fresh_folder(tmp_path):
+    with pytest.raises(InputError, match="not a demo's"), held_folder(tmp_path, DEMO):
         pass
-    with pytest.raises(InputError, match="not a folder"), fresh_folder(tmp_path / "thesis.txt"):
+    with pytest.raises(InputError, match="not a folder"), held_folder(tmp_path / "thesis.txt", DEMO):
         pass
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
@@ -34,24 +35,24 @@ def test_what_is_not_ours_is_not_touched(tmp_path: Path) -> None:
 def test_links_are_removed_and_not_followed(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").write_text("kept")
-    with fresh_folder(tmp_path / "demo") as folder:
+    with held_folder(tmp_path / "demo", DEMO) as folder:
         (folder.path / "link").symlink_to(tmp_path / "mine")
-    with fresh_folder(tmp_path / "demo") as folder:
+    with held_folder(tmp_path / "demo", DEMO) as folder:
         assert not (folder.path / "link").exists()
     assert (tmp_path / "mine" / "file").read_text() == "kept"
 
 
 def test_two_demos_do_not_share_a_folder(tmp_path: Path) -> None:
     with (
-        fresh_folder(tmp_path / "demo"),
+        held_folder(tmp_path / "demo", DEMO),
         pytest.raises(InputError, match="another demo"),
-        fresh_folder(tmp_path / "demo"),
+        held_folder(tmp_path / "demo", DEMO),
     ):
         pass
 
 
 def test_the_configuration_written_is_one_that_workers_accept(tmp_path: Path) -> None:
-    settings = demo_settings(Addresses("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"))
+    settings = line_settings(Addresses("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"), "demo.")
     written = to_toml(settings)
     loaded = config.parse(tomllib.loads(written), source="demo")
     assert loaded.kafka.brokers == "127.0.0.1:1"
