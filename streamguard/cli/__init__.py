@@ -21,6 +21,7 @@ COMMANDS = {
     "check": "streamguard.cli.check:check",
     "explain": "streamguard.cli.explain:explain",
     "policy": "streamguard.cli.policy:policy",
+    "topics": "streamguard.cli.topics:topics",
 }
 """Where each command is defined."""
 
@@ -74,6 +75,7 @@ SUMMARIES = {
     "check": "Check texts as guard or verify would, and show what was found.",
     "explain": "Tell what a code means.",
     "policy": "Validate a policy file, or show the rules of a prompt.",
+    "topics": "See the line's topics on a cluster, find what differs, and mend it.",
     "query": "Ask the store in SQL.",
     "dlq": "See dead letters, replay or drop them.",
     "broker": "Run the embedded Kafka-protocol broker.",
