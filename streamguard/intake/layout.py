@@ -2,16 +2,10 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from aiokafka.partitioner import murmur2
-
 from streamguard.intake.contract import Output, Received
 from streamguard.intake.errors import AssignmentUnequal, OutputInvalid, SettingsInvalid, TopicsGrown, TopicsUnequal
 from streamguard.intake.marks import Place, check_size
-
-
-def key_partition(key: bytes, count: int) -> int:
-    """The partition of a key among `count`: murmur2, as Kafka's own clients do."""
-    return (murmur2(key) & 0x7FFFFFFF) % count
+from streamguard.places import key_partition
 
 
 class Layout:

@@ -16,9 +16,9 @@ from streamguard.errors import InvalidRecord, StreamguardError
 from streamguard.events.booked import JournalEntry
 from streamguard.events.codec import decode, encode, schema_name
 from streamguard.intake.clients import read_from_beginning, with_guarded_connections
-from streamguard.intake.layout import key_partition
 from streamguard.limits.admission import Admission
 from streamguard.limits.journal import JournalReplay
+from streamguard.places import key_partition
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ from typing import Any, Self
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
 
 from streamguard.clock import Clock, SystemClock
 from streamguard.config import Cluster
@@ -17,6 +16,7 @@ from streamguard.errors import StreamguardError
 from streamguard.events.chunk import Chunk
 from streamguard.events.codec import decode, encode
 from streamguard.events.fleet import Cancellation
+from streamguard.places import key_partition, partitions_of, stand_at_the_end
 from streamguard.stream.audiences import Audiences
 from streamguard.stream.planned import Identity, Planned
 from streamguard.stream.tally import Tally, digest
@@ -190,15 +190,12 @@ class Traffic:
 
     def _place(self, item: Planned) -> int:
         """The partition of the key as Java's and our own clients choose it, or the next one for a misplaced record."""
-        return ((murmur2(item.key) & 0x7FFFFFFF) + item.misplaced) % self.partitions
+        return (key_partition(item.key, self.partitions) + item.misplaced) % self.partitions
 
     async def _stand_at_the_end(self) -> None:
         """What comes from now on is ours; this is known before anything is sent."""
         names = [self._topics.full(name) for name in (RESPONSES, OUTCOMES, DEAD_LETTERS, CHUNKS)]
-        places = [TopicPartition(name, number) for name in names for number in await self._numbers(name)]
-        self._consumer.assign(places)
-        for place, end in (await self._consumer.end_offsets(places)).items():
-            self._consumer.seek(place, end)
+        await stand_at_the_end(self._consumer, await partitions_of(self._consumer, *names))
         self.partitions = len(await self._numbers(self._topics.full("requests")))
         telemetry = self._topics.full("telemetry")
         self._telemetry = [TopicPartition(telemetry, number) for number in await self._numbers(telemetry)]
