@@ -31,11 +31,15 @@ class Kafka(Section):
     """How to reach Kafka and how a stage's consumer group behaves. Times in seconds."""
 
     brokers: str = Field(default="127.0.0.1:9092", min_length=1)
+    """`host:port` of one broker or more, parted by commas; they tell of the others."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """As brokers name their listeners: whether the connection is encrypted (SSL), and whether a user logs in (SASL)."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How the user logs in, where `security_protocol` begins with SASL."""
     sasl_username: str | None = None
+    """The user. None where nobody logs in."""
     sasl_password: SecretStr = SecretStr("")
+    """Better in a variable or a file; shown as asterisks."""
     sasl_password_env: str | None = None
     """The environment variable that holds the password."""
     sasl_password_file: Path | None = None
@@ -47,12 +51,18 @@ class Kafka(Section):
     ssl_key_file: Path | None = None
     """Its key (PEM); None: it stands in `ssl_cert_file`."""
     ssl_key_password: SecretStr = SecretStr("")
+    """Of `ssl_key_file`, where that is encrypted. Better in a variable or a file; shown as asterisks."""
     ssl_key_password_env: str | None = None
+    """The environment variable that holds this password."""
     ssl_key_password_file: Path | None = None
+    """The file that holds this password and nothing else."""
     ssl_check_hostname: bool = True
     """Whether a broker's certificate must name the host that was connected to."""
     prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
     """Put before every topic and group name."""
+    incarnation: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
+    """Set another one when the topics were lost, or deleted, and made anew while ClickHouse kept its rows. Offsets begin again then,
+    and the sink's store would take new records for those that it has. It stands behind the topic in `k_topic`: `telemetry@2`."""
     partitions: int | None = Field(default=None, ge=1)
     """The partition count that the topics were made with. None: all have the same, and a topic that grows is refused. When one
     was grown by mistake, this goes on with the old count: nothing is written to the partitions beyond it, and requests that

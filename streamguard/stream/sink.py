@@ -229,7 +229,16 @@ class Sink(ConsumerRebalanceListener):
             end, letters = (plan.end, plan.letters) if plan else (None, None)
             chunks = Chunks[Item](start, end, size=self._config.clickhouse.batch_rows, weight=CHUNK_BYTES)
             begun = plan is not None
-            parts[tp] = Part(tp, self._sources[tp.topic], chunks, (start, plan), begun, letters=letters, doubtful=begun)
+            parts[tp] = Part(
+                tp,
+                self._sources[tp.topic],
+                self._topic_as_stored(tp.topic),
+                chunks,
+                (start, plan),
+                begun,
+                letters=letters,
+                doubtful=begun,
+            )
             self._consumer.seek(tp, start)
         self.parts, self._generation = parts, generation(self._consumer)
         self._refused_since = None  # refused before this assignment: while nothing comes, no commit could clear it
@@ -250,12 +259,16 @@ class Sink(ConsumerRebalanceListener):
             if part is None:
                 continue
             for record in records:
-                item = part.source.item(self._topics, received(record))
+                item = part.source.item(self._topics, received(record), part.stored_as)
                 part.chunks.take(record.offset, item, len(record.value or b""))
             part.since = now if part.since is None else part.since
             count += len(records)
         self.statistics.records += count
         self._moved_at = now if count else self._moved_at
+
+    def _topic_as_stored(self, topic: str) -> str:
+        incarnation = self._config.kafka.incarnation
+        return f"{topic}@{incarnation}" if incarnation else topic
 
     async def commit(self, states: Mapping[TopicPartition, State], epoch: int) -> bool:
         """True when the group accepted it in this epoch; then each partition's `saved` is what the broker has.

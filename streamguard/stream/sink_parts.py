@@ -39,7 +39,7 @@ class SinkStatistics:
 
 @dataclass(slots=True)
 class Part:
-    """A partition in hand. `saved` is what the broker has: start and plan; `since` is when its oldest waiting record came.
+    """A partition in hand. `stored_as` is what stores call its topic; offsets are unique there. `saved` is what the broker has: start and plan; `since` is when its oldest waiting record came.
 
     `letters` is where the dead letters of the next chunk stand from, None as long as it has none; `doubtful` that some of
     them may exist already.
@@ -47,6 +47,7 @@ class Part:
 
     tp: TopicPartition
     source: Source[Any]
+    stored_as: str
     chunks: Chunks[Item]
     saved: tuple[int, Plan | None]
     taken_over: bool

@@ -37,15 +37,18 @@ class Source(Generic[R]):
     record: type[R]
     rows: Callable[[R, Place], Rows]
 
-    def item(self, topics: Topics, received: Received) -> Item:
-        """The rows of a record; of one that cannot be read, its dead letter. The same bytes always give the same."""
+    def item(self, topics: Topics, received: Received, stored_as: str = "") -> Item:
+        """The rows of a record; of one that cannot be read, its dead letter. The same bytes always give the same.
+
+        `stored_as` is what the rows call its topic, as received unless given.
+        """
         if received.damage:
             letter = dead_letter(topics, "sink", received, received.damage)
             return Item({}, letter, received.damage, received.timestamp)
         schema = next((value for name, value in received.headers if name == "schema"), None)
         try:
             record = decode(self.record, received.value, schema.decode("ascii", "replace") if schema else None)
-            rows = self.rows(record, Place(received.topic, received.partition, received.offset))
+            rows = self.rows(record, Place(stored_as or received.topic, received.partition, received.offset))
             return Item(rows, at_ms=received.timestamp)
         except InvalidRecord as error:
             return Item({}, dead_letter(topics, "sink", received, error.code), error.code, received.timestamp)

@@ -201,7 +201,7 @@ class Writer:
             return  # failed a moment ago, with another chunk
         tables, began = by_table(chunk.items), self._clock.monotonic()
         try:
-            await self._store.insert(tables, chunk.token(part.tp.topic, part.tp.partition))
+            await self._store.insert(tables, chunk.token(part.stored_as, part.tp.partition))
         except StoreError as error:
             self._statistics.failed_inserts += 1
             self._failed(error)
