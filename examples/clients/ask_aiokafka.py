@@ -95,7 +95,7 @@ async def _response(consumer: AIOKafkaConsumer, options: argparse.Namespace) -> 
 
 
 def _show(response: dict[str, Any]) -> int:
-    print(f"status: {response['status']}")
+    print(f"request: {response['request_id']}\nstatus: {response['status']}")
     for name in ("reason", "output"):
         if response.get(name) is not None:
             print(f"{name}: {response[name]}")

@@ -114,7 +114,7 @@ def _response(consumer: Consumer, options: argparse.Namespace, deadline: float) 
 
 
 def _show(response: dict[str, Any]) -> int:
-    print(f"status: {response['status']}")
+    print(f"request: {response['request_id']}\nstatus: {response['status']}")
     for name in ("reason", "output"):
         if response.get(name) is not None:
             print(f"{name}: {response[name]}")

@@ -96,7 +96,7 @@ async function ask() {
 }
 
 function show({ status, reason, output, retry_after_us: again, cost_nusd: cost }) {
-  console.log(`status: ${status}`);
+  console.log(`request: ${requestId}\nstatus: ${status}`);
   if (reason) console.log(`reason: ${reason}`);
   if (output != null) console.log(`output: ${output}`);
   if (again != null) console.log(`ask again in: ${Math.round(again / 1e6)} s`);

@@ -1,11 +1,8 @@
 """`@copilotkit/aimock`, a mock of models' APIs that others wrote, for tests: installed once through npm (`tests/node`)."""
 
 import atexit
-import fcntl
-import hashlib
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -15,46 +12,17 @@ from typing import Any
 import orjson
 
 from streamguard.processes import die_with_parent
-from tests.support.unavailable import Unavailable
+from tests.support.node import installed
 
 ROOT = Path(__file__).parents[2]
 NEEDED = ROOT / "tests" / "node"
-CACHE = ROOT / ".cache" / "aimock"
 START_SECONDS = 30.0
-_NODE = (20, 15)
 _LISTENS = re.compile(rb"listening on (http://127\.0\.0\.1:\d+)")
 
 
 def package() -> Path:
     """The directory of the installed package; fetched on first use (about 2 s). Raises `Unavailable`."""
-    for tool in ("node", "npm"):
-        if shutil.which(tool) is None:
-            raise Unavailable(f"{tool} is not installed")
-    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout
-    numbers = [int(number) for number in re.findall(r"\d+", version)[:2]]
-    if tuple(numbers) < _NODE:
-        raise Unavailable(f"Node {version.strip()} is too old")
-    lock = (NEEDED / "package-lock.json").read_bytes()
-    directory = CACHE / hashlib.sha256(lock).hexdigest()[:12]
-    complete = directory / "complete"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)  # several test processes may come here at once
-        if not complete.exists():
-            directory.mkdir(exist_ok=True)
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(NEEDED / name, directory / name)
-            fetched = subprocess.run(
-                ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-                cwd=directory,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if fetched.returncode:
-                raise Unavailable(f"npm cannot install aimock: {(fetched.stdout + fetched.stderr)[-400:]}")
-            complete.touch()
-    return directory / "node_modules" / "@copilotkit" / "aimock"
+    return installed(NEEDED, "aimock") / "node_modules" / "@copilotkit" / "aimock"
 
 
 class Aimock:

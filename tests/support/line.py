@@ -51,7 +51,7 @@ class Line:
         directory: Path,
         *,
         prefix: str,
-        settings: Mapping[str, Mapping[str, Any]] | None = None,
+        settings: Mapping[str, Mapping[str, Any] | Sequence[Mapping[str, Any]]] | None = None,
         workers: Mapping[str, Sequence[str]] | None = None,
         embedded: bool = False,
         releases: Mapping[str, Path] | None = None,
@@ -173,12 +173,11 @@ class Line:
 
     # -- processes -----------------------------------------------------------------------------------------------------
 
-    def configure(self, **sections: Mapping[str, Any]) -> None:
-        """Change settings, section by section, for processes that start later."""
+    def configure(self, **sections: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+        """Change settings, section by section, for processes that start later. A list takes the place of the one before."""
         for section, values in sections.items():
             before = self._told.get(section, {})
-            assert isinstance(before, dict)
-            self._told[section] = {**before, **values}
+            self._told[section] = {**before, **values} if isinstance(values, Mapping) else [*values]
         self._config.write_text(to_toml(self._told))
 
     def start(self, worker: str) -> None:
