@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test soak check types lint quick slow format schemas clean
+.PHONY: setup demo test soak check types lint quick slow format schemas locks clean
 
 setup: $(STAMP)
 
@@ -42,6 +42,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/python -m streamguard.schemas --check
+	$(BIN)/python -m deploy.locks --check
 
 quick: setup
 	$(BIN)/pytest -m "not slow" -n 2
@@ -52,6 +53,10 @@ format: setup
 
 schemas: setup
 	$(BIN)/python -m streamguard.schemas
+
+# what the image installs, from requirements.lock: after every change of it
+locks: setup
+	$(BIN)/python -m deploy.locks
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache dist build
