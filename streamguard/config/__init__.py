@@ -8,9 +8,9 @@ import os
 import re
 import socket
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -35,6 +35,14 @@ from streamguard.config.models import (
     StaticProvider,
     TokenPrice,
 )
+from streamguard.config.remote_checks import (
+    ClassificationEndpoint,
+    JudgeEndpoint,
+    ModerationEndpoint,
+    RemoteCheckSettings,
+    RemoteEndpoint,
+    VerdictEndpoint,
+)
 from streamguard.errors import ConfigError
 
 __all__ = [
@@ -53,6 +61,7 @@ __all__ = [
     "Config",
     "Feature",
     "HttpProvider",
+    "InvalidConfig",
     "Invoke",
     "JudgeEndpoint",
     "Kafka",
@@ -73,13 +82,18 @@ __all__ = [
     "VerdictEndpoint",
     "Worker",
     "load",
+    "named_file",
     "parse",
     "plain_environment",
+    "read_file",
+    "set_variables",
 ]
 
 ENV_PREFIX = "STREAMGUARD_"
 CONFIG_FILE = "STREAMGUARD_CONFIG"
 """The variable that names the configuration file of a worker process."""
+PARTED = "\n"
+"""Between several mistakes that one validator finds."""
 
 
 def _host_name() -> str:
@@ -90,14 +104,21 @@ class Limits(Section):
     """What admit lets in. Rates are a minute, over a sliding window."""
 
     user_per_minute: int = Field(default=20, ge=1)
+    """Requests of one user of a tenant."""
     ip_per_minute: int = Field(default=100, ge=1)
+    """Requests of a tenant's users from one address, where requests name it (`client_ip`)."""
     max_request_bytes: int = Field(default=262_144, ge=1024, le=900_000)
     """Of a request as it came. What each stage adds to it must fit into the mebibyte that brokers take of a record."""
     max_messages: int = Field(default=100, ge=1)
+    """Of one request."""
     max_documents: int = Field(default=32, ge=0)
+    """Of one request (`context`)."""
     max_characters: int = Field(default=100_000, ge=1)
+    """Of all texts of a request together."""
     max_input_tokens: int = Field(default=16_000, ge=1)
+    """Of all that a model is shown for a request; what is longer is trimmed or refused."""
     max_output_tokens: int = Field(default=1_024, ge=1)
+    """Of an answer, where the request asks for no fewer."""
     seen_hours: float = Field(default=24.0, gt=0, le=168)
     """For how long a request id is remembered: at most as long as the admission journal is kept."""
 
@@ -110,6 +131,7 @@ class Policy(Section):
     default_prompt: str = "chat"
     """The template for requests that bring messages."""
     key_id: str = "dev"
+    """Names the key in signatures, so that keys can be changed."""
     key: SecretStr = Field(default=SecretStr("streamguard-development-key"), min_length=1)
     """Keys hashes, fences, canaries and signatures. Set your own in production."""
     key_env: str | None = None
@@ -131,78 +153,27 @@ class Policy(Section):
         return secret_of(self, "key")
 
 
-class RemoteEndpoint(Keyed):
-    """A model that gives a second opinion on texts. The policy says when it is asked, and what its labels lead to."""
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
-    """As the policy names it: `[input.remote.NAME]`. Stands in verdicts and metrics."""
-    base_url: str
-    timeout: float = Field(default=0.8, gt=0, le=20)
-    """For one call, in seconds. The policy's `timeout` is for all calls about one request: make it longer than this."""
-    connect_timeout: float = Field(default=0.4, gt=0)
-    max_connections: int = Field(default=32, ge=1)
-    """Calls at once, a process; more wait, within their time."""
-    max_characters: int = Field(default=8_000, ge=100)
-    """Of one piece. A longer text is shown in overlapping pieces, and its scores are the highest of any."""
-    max_pieces: int = Field(default=64, ge=1)
-    """Of all texts of a request together; with more there is no opinion (`too_long`)."""
-    failures: int = Field(default=5, ge=1)
-    """Calls in a row that were not answered (within their whole `timeout`), after which none is made for `pause` seconds."""
-    pause: float = Field(default=10.0, gt=0)
-
-
-class ModerationEndpoint(RemoteEndpoint):
-    """OpenAI's `/moderations`, and whatever speaks it. `base_url` as in `[[providers]]`."""
-
-    kind: Literal["moderations"]
-    model: str = "omni-moderation-latest"
-
-
-class ClassificationEndpoint(RemoteEndpoint):
-    """A text classifier: `{"inputs": text}` is posted to `base_url` as it stands, `[{"label", "score"}]` comes back."""
-
-    kind: Literal["text_classification"]
-    max_characters: int = Field(default=1_500, ge=100)
-    """Such models mostly read 512 tokens, and what comes after is cut off unread."""
-
-
-class VerdictEndpoint(RemoteEndpoint):
-    """A guard model behind chat completions that answers with one of `labels`, as Llama Guard: `safe`, or `unsafe` and codes."""
-
-    kind: Literal["chat_verdict"]
-    model: str
-    labels: tuple[str, ...] = Field(default=("safe", "unsafe"), min_length=1)
-    logprobs: bool = True
-    """Ask for the probability of each label, which makes the scores finer than 0 and 1. Not every server knows it."""
-
-
-class JudgeEndpoint(RemoteEndpoint):
-    """Any chat model, told to score texts by `labels`, with JSON as its answer."""
-
-    kind: Literal["chat_scores"]
-    model: str
-    labels: tuple[str, ...] = Field(default=("injection", "jailbreak"), min_length=1)
-
-
-RemoteCheckSettings = Annotated[
-    ModerationEndpoint | ClassificationEndpoint | VerdictEndpoint | JudgeEndpoint, Field(discriminator="kind")
-]
-
-
 class Cache(Section):
+    """The exact cache: answers that serve whoever of the same tenant asks the same again."""
+
     ttl_seconds: float = Field(default=3600.0, gt=0, le=604_800)
     """How long an answer may serve others: at most as long as `cache-entries` keeps it."""
     max_entries: int = Field(default=100_000, ge=1)
+    """Answers kept, a worker; the oldest go when there are more."""
     max_bytes: int = Field(default=256 << 20, ge=1)
+    """Of all answers kept, a worker."""
 
 
 class Privacy(Section):
     """Which texts reach the store: none, or redacted ones of users who agreed to it."""
 
     payloads: Literal["none", "redacted"] = "redacted"
+    """`redacted`: texts with placeholders for personal data; `none`: none at all."""
 
 
 class Worker(Section):
+    """The processes of this machine."""
+
     instance: str = Field(default_factory=_host_name, pattern=r"^[A-Za-z0-9._-]+$", max_length=100)
     """Names this machine's processes; the supervisor adds a number. Must be unique in the cluster, and stay the same over
     restarts: the host's name, if none is given. A process whose name another one has refuses to start."""
@@ -216,6 +187,7 @@ class Worker(Section):
     """The address that they are served at. Anyone who reaches it may read them: `0.0.0.0` (every IPv4 address) belongs inside a
     container, whose network alone decides who does."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lines of the log (JSON, on standard error) below this are left out."""
 
 
 class Config(BaseSettings):
@@ -232,6 +204,7 @@ class Config(BaseSettings):
     kafka: Kafka = Kafka()
     clickhouse: ClickHouse = ClickHouse()
     providers: tuple[ProviderSettings, ...] = ()
+    """Who has models."""
     routes: dict[str, tuple[Candidate, ...]] = Field(default_factory=dict)
     """Lists of candidates by name, the preferred first; a prompt names its route, or `auto`."""
     routing: Routing = Routing()
@@ -256,36 +229,38 @@ class Config(BaseSettings):
         return env_settings, init_settings
 
     @model_validator(mode="after")
-    def _names_fit(self) -> Self:
-        names = {provider.name for provider in self.providers}
-        if len(names) != len(self.providers):
-            raise ValueError("two providers have one name")
-        if len({check.name for check in self.remote_checks}) != len(self.remote_checks):
-            raise ValueError("two remote_checks have one name")
-        for route, candidates in self.routes.items():
-            if not candidates:
-                raise ValueError(f"route {route!r} has no candidates, so no model could be asked")
-            for candidate in candidates:
-                if candidate.provider not in names:
-                    raise ValueError(
-                        f"route {route!r} names the provider {candidate.provider!r}, which is not among [[providers]]"
-                    )
-            if len({(candidate.provider, candidate.model) for candidate in candidates}) != len(candidates):
-                raise ValueError(f"route {route!r} names one model of a provider twice")
-        if AUTO in self.routes:
-            raise ValueError(f"route {AUTO!r} cannot be configured: it picks one of routing.tiers")
-        prices: dict[tuple[str, str], TokenPrice] = {}
-        for candidate in (candidate for candidates in self.routes.values() for candidate in candidates):
-            place = candidate.provider, candidate.model
-            if candidate.price and prices.setdefault(place, candidate.price) != candidate.price:
-                raise ValueError(f"routes: {'/'.join(place)} has two prices")
-        for name, seconds in (("timeout", self.invoke.timeout), ("batch.timeout", self.invoke.batch.timeout)):
-            if seconds is not None and seconds >= self.kafka.deadline:
-                raise ValueError(f"invoke.{name} must be shorter than kafka.deadline, which ends the step around it")
+    def _parts_fit(self) -> Self:
+        if misfits := [*self._of_names(), *self._of_times(), *self._of_connections()]:
+            raise ValueError(PARTED.join(misfits))
         return self
 
-    @model_validator(mode="after")
-    def _calls_find_connections(self) -> Self:
+    def _of_names(self) -> Iterator[str]:
+        names = {provider.name for provider in self.providers}
+        if len(names) != len(self.providers):
+            yield "two providers have one name"
+        if len({check.name for check in self.remote_checks}) != len(self.remote_checks):
+            yield "two remote_checks have one name"
+        prices: dict[tuple[str, str], TokenPrice] = {}
+        for route, candidates in self.routes.items():
+            if route == AUTO:
+                yield f"route {AUTO!r} cannot be configured: it picks one of routing.tiers"
+            if not candidates:
+                yield f"route {route!r} has no candidates, so no model could be asked"
+            for unknown in sorted({candidate.provider for candidate in candidates} - names):
+                yield f"route {route!r} names the provider {unknown!r}, which is not among [[providers]]"
+            if len({(candidate.provider, candidate.model) for candidate in candidates}) != len(candidates):
+                yield f"route {route!r} names one model of a provider twice"
+            for candidate in candidates:
+                place = candidate.provider, candidate.model
+                if candidate.price and prices.setdefault(place, candidate.price) != candidate.price:
+                    yield f"routes: {'/'.join(place)} has two prices"
+
+    def _of_times(self) -> Iterator[str]:
+        for name, seconds in (("timeout", self.invoke.timeout), ("batch.timeout", self.invoke.batch.timeout)):
+            if seconds is not None and seconds >= self.kafka.deadline:
+                yield f"invoke.{name} must be shorter than kafka.deadline, which ends the step around it"
+
+    def _of_connections(self) -> Iterator[str]:
         """Calls that waited for a connection in vain would look as if the provider could not be reached."""
         models: dict[str, set[str]] = {}
         for candidate in (candidate for candidates in self.routes.values() for candidate in candidates):
@@ -295,11 +270,10 @@ class Config(BaseSettings):
                 continue
             calls = provider.max_concurrency * len(models.get(provider.name, ()))
             if calls > provider.max_connections:
-                raise ValueError(
+                yield (
                     f"provider {provider.name!r}: {calls} calls at once (max_concurrency for each of its models) need as many "
                     f"connections, and max_connections is {provider.max_connections}"
                 )
-        return self
 
     @property
     def breaker(self) -> Breaker:
@@ -314,24 +288,39 @@ class Config(BaseSettings):
 def load(file: Path | None = None) -> Config:
     """The configuration of `file` (or of the file that `STREAMGUARD_CONFIG` names, or the defaults) and the environment.
 
-    Raises `ConfigError` naming the key and what is wrong with it.
+    Raises `ConfigError` naming the key and what is wrong with it; `InvalidConfig` where more than one may be.
     """
-    if file is None and (named := os.environ.get(CONFIG_FILE)):
-        file = Path(named)
-    return parse(_read(file) if file else {}, source=str(file) if file else "the environment")
+    file = file or named_file()
+    return parse(read_file(file) if file else {}, source=str(file) if file else "the environment")
+
+
+def named_file() -> Path | None:
+    """The file that `STREAMGUARD_CONFIG` names."""
+    named = os.environ.get(CONFIG_FILE)
+    return Path(named) if named else None
+
+
+class InvalidConfig(ConfigError):
+    """The configuration has mistakes: `problems` are all that were found, each in a line."""
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        super().__init__(f"{source}: {'; '.join(problems)}")
+        self.source = source
+        self.problems = tuple(problems)
 
 
 def parse(values: Mapping[str, Any], *, source: str) -> Config:
-    """A configuration from values already read. Raises `ConfigError`."""
+    """A configuration from values already read. Raises `ConfigError`, `InvalidConfig` where more than one may be."""
     _known_variables()
     try:
         return Config(**values)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc']) or 'configuration'}: {_problem(item['type'], item['msg'])}"
+        problems = [
+            f"{'.'.join(str(part) for part in item['loc']) or 'configuration'}: {problem}"
             for item in error.errors(include_input=False, include_url=False)
-        )
-        raise ConfigError(f"{source}: {problems}") from None
+            for problem in _problem(item["type"], item["msg"]).split(PARTED)
+        ]
+        raise InvalidConfig(source, problems) from None
     except SettingsError as error:  # a variable that holds a whole section or list, and no JSON
         raise ConfigError(f"the environment: {error}; such a variable holds JSON") from None
 
@@ -340,7 +329,8 @@ def _problem(kind: str, message: str) -> str:
     return "there is no such key" if kind == "extra_forbidden" else message.removeprefix("Value error, ")
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read_file(file: Path) -> dict[str, Any]:
+    """What stands in it, unchecked. Raises `ConfigError` naming it."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -356,12 +346,21 @@ def plain_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
 
 
+def set_variables() -> dict[str, str]:
+    """The variables that set something, by their names in capitals."""
+    return {
+        name.upper(): value
+        for name, value in os.environ.items()
+        if name.upper().startswith(ENV_PREFIX) and name.upper() != CONFIG_FILE
+    }
+
+
 def _known_variables() -> None:
     """pydantic-settings passes over variables of unknown sections; an unknown key must be an error everywhere."""
-    for name in os.environ:
-        if name.startswith(ENV_PREFIX) and name != CONFIG_FILE:
-            section = name.removeprefix(ENV_PREFIX).split("__")[0].lower()
-            if section not in Config.model_fields:
-                raise ConfigError(
-                    f"{name}: there is no section {section!r}; there are {', '.join(Config.model_fields)}"
-                )
+    unknown = [
+        f"{name}: there is no section {section!r}; there are {', '.join(Config.model_fields)}"
+        for name in sorted(set_variables())
+        if (section := name.removeprefix(ENV_PREFIX).split("__")[0].lower()) not in Config.model_fields
+    ]
+    if unknown:
+        raise InvalidConfig("the environment", unknown)

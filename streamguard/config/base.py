@@ -55,6 +55,7 @@ class Keyed(Section):
     """Something that is reached with a key: given here, or better in a variable or a file that this names."""
 
     api_key: SecretStr = SecretStr("")
+    """Better not here, where whoever reads the file reads it; shown as asterisks."""
     api_key_env: str | None = None
     """The environment variable that holds the key; whitespace around it is cut off."""
     api_key_file: Path | None = None

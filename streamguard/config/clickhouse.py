@@ -14,9 +14,13 @@ class ClickHouse(Section):
     url: str = "http://127.0.0.1:8123"
     """Of its HTTP interface; `https://` encrypts, on port 8443 where none is given."""
     payloads_url: str | None = None
+    """Of another server, for texts, which analysts do not reach; None: the same server, a table of their own."""
     database: str = Field(default="streamguard", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """Created by the sink if it is not there."""
     username: str = "default"
+    """Who writes: needs to create tables and to insert."""
     password: SecretStr = SecretStr("")
+    """Better in a variable or a file; shown as asterisks."""
     password_env: str | None = None
     """The environment variable that holds the password."""
     password_file: Path | None = None
@@ -24,7 +28,9 @@ class ClickHouse(Section):
     ca_file: Path | None = None
     """Certificates (PEM) of those who may vouch for the server; None: those that the system trusts."""
     batch_rows: int = Field(default=5000, ge=1)
+    """Rows of one INSERT; fewer when `flush_seconds` is over."""
     flush_seconds: float = Field(default=3.0, gt=0)
+    """How long rows wait for more of them, in seconds."""
     timeout: float = Field(default=10.0, gt=0)
     """For each answer of a store, in seconds. One that hangs longer counts as down: what it was sent is sent again."""
 

@@ -18,10 +18,14 @@ class HttpProvider(Keyed):
     """What every provider over HTTP has."""
 
     name: ProviderName
+    """As routes name it. Prices are looked up under OpenTelemetry's names: `openai`, `anthropic`, `azure.ai.openai`,
+    `mistral_ai`, `groq` …."""
     base_url: str
+    """The address before `/chat/completions` (Anthropic: before `/messages`); it mostly ends in `/v1`."""
     max_connections: int = Field(default=1024, ge=1)
     """Opened as they are needed; at least `max_concurrency` for each of its models."""
     connect_timeout: float = Field(default=2.0, gt=0)
+    """For a connection, in seconds; a wait for a free one included."""
     max_concurrency: int = Field(default=64, ge=1)
     """Calls at once, a model and process. One that says 429 is asked less at once, down to a single call, and then more again."""
     local: bool = False
@@ -47,6 +51,7 @@ class AnthropicProvider(HttpProvider):
 
     kind: Literal["anthropic"]
     base_url: str = "https://api.anthropic.com/v1"
+    """The address before `/messages`."""
     version: str = "2023-06-01"
     """The API's version (`anthropic-version`)."""
     cache_prompts: bool = True
@@ -58,9 +63,13 @@ class StaticProvider(Section):
 
     kind: Literal["static"]
     name: ProviderName = "static"
+    """As routes name it."""
     text: str = Field(min_length=1)
+    """The answer."""
     local: bool = True
+    """Of all candidates it is asked last, unless a route begins with it."""
     max_concurrency: int = Field(default=1024, ge=1)
+    """Answers at once, a process."""
 
 
 def _kind(value: Any) -> str:
@@ -79,7 +88,9 @@ class TokenPrice(Section):
     """US dollars for a million tokens, where the price list that comes along has no price, or not yours."""
 
     input: Decimal = Field(ge=0)
+    """For what is asked."""
     output: Decimal = Field(ge=0)
+    """For what is answered, reasoning included."""
     cache_read: Decimal | None = Field(default=None, ge=0)
     """None: like input."""
     cache_write: Decimal | None = Field(default=None, ge=0)
@@ -90,7 +101,9 @@ class Candidate(Section):
     """A model that may answer: `provider` names one of `[[providers]]`."""
 
     provider: str
+    """The `name` of one of `[[providers]]`."""
     model: str
+    """As the provider names it."""
     timeout: float = Field(default=10.0, gt=0)
     """For one call."""
     weight: float | None = Field(default=None, gt=0)
@@ -103,6 +116,7 @@ class Candidate(Section):
     without: frozenset[Feature] = frozenset()
     """What the model does not know. Without `tools` it is never asked for them; the rest is done in another way, or left out."""
     price: TokenPrice | None = None
+    """Yours, where the price list that comes along has none or another one."""
 
 
 class Routing(Section):
@@ -135,12 +149,15 @@ class Breaker(Section):
     failure_rate: float = Field(default=0.5, gt=0, le=1)
     """Or this share of failures among the calls of `window` seconds, when there were `minimum_calls`."""
     window: float = Field(default=10.0, gt=0)
+    """In seconds, see `failure_rate`."""
     minimum_calls: int = Field(default=20, ge=1)
+    """With fewer calls in the window their share says nothing."""
     slow: float = Field(default=8.0, gt=0)
     """A call that takes longer is slow."""
     slow_rate: float = Field(default=0.8, gt=0, le=1)
     """Or this share of slow calls in the window, when there were `minimum_calls`."""
     open_seconds: float = Field(default=5.0, gt=0)
+    """How long nobody calls; then one worker may try."""
     probes: int = Field(default=2, ge=1)
     """Successes in a row, while half-open, that close it."""
     claim_wait: float = Field(default=0.5, ge=0)
@@ -165,7 +182,9 @@ class Concurrency(Section):
     """How many calls a model gets at once: more by one a round of answers, by `decrease` fewer when it says 429 (AIMD)."""
 
     decrease: float = Field(default=0.5, gt=0, lt=1)
+    """What is left of the calls at once after a 429, as a share."""
     minimum: int = Field(default=1, ge=1)
+    """Calls at once are never fewer. At 1 they come more and more slowly in place of that."""
     wait: float = Field(default=1.0, ge=0)
     """How long an interactive question waits for a place while it may ask another model instead; for the last one as long as
     for a call."""
@@ -200,6 +219,7 @@ class Invoke(Section):
     backoff: float = Field(default=1.0, ge=0)
     """The first retry's longest wait; doubles each time; the wait is drawn evenly below it (full jitter)."""
     backoff_cap: float = Field(default=8.0, ge=0)
+    """No retry waits longer."""
     reasks: int = Field(default=1, ge=0)
     """How often an answer without the required form is sent back with what is wrong with it."""
     breaker: Breaker = Breaker()
