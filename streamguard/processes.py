@@ -26,10 +26,11 @@ _PR_SET_PDEATHSIG = 1
 
 class GaveUp(StreamguardError):
     """A process failed too often, refused to run, or cannot be started at all. The message names it, its status and how
-    often; `status` is what a supervising command ends with because of it."""
+    often; `process` is its name, `status` is what a supervising command ends with because of it."""
 
-    def __init__(self, message: str, status: int = 1) -> None:
+    def __init__(self, process: str, message: str, status: int = 1) -> None:
         super().__init__(message)
+        self.process = process
         self.status = status
 
 
@@ -149,6 +150,7 @@ class Supervisor:
                 return
             if status == EXIT_REFUSED:
                 raise GaveUp(
+                    command.name,
                     f"process {command.name} refused to run, with status {status}; its own last line says what to change",
                     EXIT_REFUSED,
                 )
@@ -156,7 +158,7 @@ class Supervisor:
             ended = f"process {command.name} ended with {_words(status)}"
             if pause is None:
                 often = f", the last of {restarts.failures} failures within {policy.window:g} s: giving up"
-                raise GaveUp(ended + (often if restarts.failures > 1 else ""))
+                raise GaveUp(command.name, ended + (often if restarts.failures > 1 else ""))
             self._on_restart(command.name, f"{ended}: starting it again in {pause:.1f} s")
             await self._clock.sleep(pause)
 
@@ -173,7 +175,7 @@ class Supervisor:
                 preexec_fn=die_with_parent(),
             )
         except OSError as error:
-            raise GaveUp(f"process {command.name} cannot be started: {error.strerror}") from None
+            raise GaveUp(command.name, f"process {command.name} cannot be started: {error.strerror}") from None
         finally:
             if output:
                 output.close()

@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
+from tests.support.dev_line import Dev, start_dev, stop_dev
 from tests.support.kafka import KafkaNode, KafkaUnavailable, required
 from tests.support.started import Start, starting
 
@@ -20,6 +21,16 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaNode]:
         pytest.skip(str(reason))
     yield node
     node.stop()
+
+
+@pytest.fixture(scope="session")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
+    """A running `streamguard dev`, one a test process. Its tests share limits, cache and store: use a tenant of your own."""
+    for module in ("confluent_kafka", "chdb"):
+        pytest.importorskip(module)
+    running = start_dev(tmp_path_factory.mktemp("dev"))
+    yield running
+    stop_dev(running)
 
 
 @pytest.fixture

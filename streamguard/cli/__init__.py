@@ -18,6 +18,7 @@ COMMANDS = {
     "query": "streamguard.cli.query:query",
     "dlq": "streamguard.cli.dlq:dlq",
     "demo": "streamguard.cli.demo:demo",
+    "dev": "streamguard.cli.dev:dev",
     "check": "streamguard.cli.check:check",
     "explain": "streamguard.cli.explain:explain",
     "policy": "streamguard.cli.policy:policy",
@@ -69,6 +70,7 @@ def _say(line: str) -> None:
 
 
 SUMMARIES = {
+    "dev": "Run everything embedded until Ctrl-C, to develop against.",
     "demo": "Run everything embedded on sample traffic, or on your own, and report.",
     "worker": "Run stages of the line.",
     "sink": "Carry telemetry and payloads into ClickHouse.",

@@ -61,8 +61,8 @@ class Kafka(Section):
     prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
     """Put before every topic and group name."""
     incarnation: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
-    """Set another one when the topics were lost, or deleted, and made anew while ClickHouse kept its rows. Offsets begin again then,
-    and the sink's store would take new records for those that it has. It stands behind the topic in `k_topic`: `telemetry@2`."""
+    """Set another one when the topics were lost, or deleted, and made anew while ClickHouse kept its rows. Offsets begin again
+    then, and the store would take new records for those that it has. It stands behind the topic in `k_topic`: `telemetry@2`."""
     partitions: int | None = Field(default=None, ge=1)
     """The partition count that the topics were made with. None: all have the same, and a topic that grows is refused. When one
     was grown by mistake, this goes on with the old count: nothing is written to the partitions beyond it, and requests that

@@ -39,7 +39,8 @@ class SinkStatistics:
 
 @dataclass(slots=True)
 class Part:
-    """A partition in hand. `stored_as` is what stores call its topic; offsets are unique there. `saved` is what the broker has: start and plan; `since` is when its oldest waiting record came.
+    """A partition in hand. `stored_as` is what stores call its topic; offsets are unique there. `saved` is what the
+    broker has: start and plan; `since` is when its oldest waiting record came.
 
     `letters` is where the dead letters of the next chunk stand from, None as long as it has none; `doubtful` that some of
     them may exist already.

@@ -14,7 +14,7 @@ import httpx
 
 from streamguard.cli.embedded_line.folder import Folder
 from streamguard.cli.embedded_line.ports import free_ports
-from streamguard.cli.embedded_line.settings import PARTITIONS, Addresses, line_settings
+from streamguard.cli.embedded_line.settings import PARTITIONS, Addresses, line_settings, merged
 from streamguard.cli.embedded_line.toml import to_toml
 from streamguard.cli.worker import MOST_PROCESSES
 from streamguard.clock import Clock
@@ -47,7 +47,7 @@ class Layout:
     `broker` is the address of a Kafka that runs already; None starts the embedded one. The simulator answers after 50 ms,
     log-normally spread by `latency_sigma`. With `payloads` a second store keeps the texts. `simulated` tells whether there is
     a simulator. Stores and simulator that end are started again when `mended` is set; else that is the end of the line, as
-    the end of the broker always is. `extra` are further sections of the workers' configuration, in place of ours.
+    the end of the broker always is. `extra` are changes of the workers' configuration.
     """
 
     processes: int = 2
@@ -114,19 +114,12 @@ class Parts:
 
     async def ready(self) -> None:
         """Return once every worker has taken its partitions, and the sink too. Raises `PartFailed` after a minute and a half."""
-        waiting = dict(self.metrics)
         until = self._clock.monotonic() + _READY_SECONDS
         async with httpx.AsyncClient(trust_env=False, timeout=2.0) as client:
-            while waiting:
-                for name, address in list(waiting.items()):
-                    try:
-                        if (await client.get(f"http://{address}/ready")).is_success:
-                            del waiting[name]
-                    except httpx.HTTPError:
-                        pass  # it does not serve yet
-                if waiting and self._clock.monotonic() > until:
+            while waiting := [name for name, address in self.metrics.items() if not await _is_ready(client, address)]:
+                if self._clock.monotonic() > until:
                     raise PartFailed(f"not ready within {_READY_SECONDS:.0f} s: {', '.join(waiting)}")
-                await self._clock.sleep(_LOOK_SECONDS if waiting else 0)
+                await self._clock.sleep(_LOOK_SECONDS)
 
     async def watch(self) -> None:
         """Until something has ended for good, which is always an error."""
@@ -136,7 +129,9 @@ class Parts:
             for wait in done:
                 wait.result()
         except GaveUp as error:
-            raise PartFailed(f"{error}; its last words are in {self._folder.path / 'logs'}", error.status) from None
+            lost = " what it held is gone, for it keeps everything in memory;" if error.process == "broker" else ""
+            log = self._folder.log(error.process)
+            raise PartFailed(f"{error};{lost} its last words are in {log}", error.status) from None
         finally:
             for wait in waits:
                 wait.cancel()
@@ -184,7 +179,7 @@ class Parts:
         )
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as written:
             written.write(
-                to_toml({**settings, **layout.extra}, "How the processes of this folder's line were configured.")
+                to_toml(merged(settings, layout.extra), "How the processes of this folder's line were configured.")
             )
         config = ("--config", str(file))
         self._workers.add(self._command("sink", "sink", *config))
@@ -231,6 +226,13 @@ class Parts:
         finally:
             failed.cancel()
             await asyncio.gather(failed, return_exceptions=True)
+
+
+async def _is_ready(client: httpx.AsyncClient, address: str) -> bool:
+    try:
+        return (await client.get(f"http://{address}/ready")).is_success
+    except httpx.HTTPError:  # it does not serve yet
+        return False
 
 
 def _read(file: Path) -> bytes:

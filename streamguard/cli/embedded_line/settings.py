@@ -1,5 +1,6 @@
 """The configuration of a line whose broker, stores and model are embedded."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,9 +59,17 @@ def simulated_models(simulator: str) -> dict[str, Any]:
             for name in ("openai", "anthropic")
         ],
         "routes": {name: _candidates(models) for name, models in {"default": default, **tiers}.items()},
-        "invoke": {"backoff": 0.2, "backoff_cap": 1.0},
-        "invoke.breaker": {"open_seconds": 2.0},
+        "invoke": {"backoff": 0.2, "backoff_cap": 1.0, "breaker": {"open_seconds": 2.0}},
     }
+
+
+def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with the changes over them: key by key in a section, whole where it is a list of tables."""
+    together = dict(settings)
+    for name, section in changes.items():
+        before: Any = together.get(name)
+        together[name] = {**before, **section} if isinstance(before, dict) and isinstance(section, dict) else section
+    return together
 
 
 def _candidates(models: list[tuple[str, str]]) -> list[dict[str, str]]:
