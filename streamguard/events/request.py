@@ -18,6 +18,14 @@ Lane = Literal["interactive", "batch"]
 CacheMode = Literal["off", "exact", "semantic"]
 
 
+def _when(given: dict[str, JsonValue], then: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """JSON Schema: where these properties are given and fit, those must be there and fit."""
+    return {
+        "if": {"required": [*given], "properties": given},
+        "then": {"required": [*then], "properties": then},
+    }
+
+
 class FunctionCall(Record):
     """The inner part of a tool call: which function, and its arguments as JSON text."""
 
@@ -38,11 +46,34 @@ class ToolCall(Record):
     """What to call, with which arguments."""
 
 
+class TextPart(Record):
+    """A piece of a message's text, as OpenAI's API writes it."""
+
+    type: Literal["text"]
+    """There is one type."""
+    text: str = ""
+    """What it says; the pieces are joined."""
+
+
 class Message(Record):
     """One message of a chat, named as OpenAI's API names it. `content` may be given as text parts; they are joined.
 
     `tool_calls` belong to messages of the assistant, `tool_call_id` to those of a tool: the call that it answers.
     """
+
+    # what the validators below say, for those who read the JSON Schema alone
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["content"]},
+                {"required": ["tool_calls"], "properties": {"tool_calls": {"type": "array", "minItems": 1}}},
+            ],
+            "allOf": [
+                _when({"tool_calls": {"type": "array", "minItems": 1}}, {"role": {"const": "assistant"}}),
+                _when({"tool_call_id": {"type": "string"}}, {"role": {"const": "tool"}}),
+            ],
+        }
+    )
 
     role: Literal["system", "user", "assistant", "tool"]
     """Whose words these are. `system` is the service's own and may instruct the model; all others are fenced off as data."""
@@ -63,7 +94,7 @@ class Message(Record):
             raise ValueError("tool_call_id belongs to messages of a tool")
         return self
 
-    @field_validator("content", mode="before")
+    @field_validator("content", mode="before", json_schema_input_type=str | list[TextPart] | None)
     @classmethod
     def _join_parts(cls, value: Any) -> Any:
         if value is None:  # as OpenAI writes a message that only calls tools
@@ -113,6 +144,15 @@ class JsonSchemaFormat(Record):
 
 class ResponseFormat(Record):
     """The form the answer must have, as in OpenAI's API: free text, any JSON object, or JSON that fits a schema."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                _when({"type": {"const": "json_schema"}}, {"json_schema": {"type": "object"}}),
+                _when({"json_schema": {"type": "object"}}, {"type": {"const": "json_schema"}}),
+            ]
+        }
+    )
 
     type: Literal["text", "json_object", "json_schema"] = "text"
     """`text`: anything; `json_object`: some JSON object; `json_schema`: JSON that fits `json_schema`."""
@@ -232,6 +272,16 @@ class Request(RequestHead):
     What is asked for is not open: a worker cannot do what it does not know. Services may use new values once all workers
     know them; before, such a request is a dead letter.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["messages"], "properties": {"messages": {"type": "array"}}},
+                {"required": ["prompt"], "properties": {"prompt": {"type": "object"}}},
+            ],
+            "allOf": [_when({"tool_choice": {"not": {"type": "null"}}}, {"tools": {"type": "array", "minItems": 1}})],
+        }
+    )
 
     lane: Lane = "interactive"
     """`interactive`: somebody waits. `batch`: nobody does; it never stands before an interactive request."""
