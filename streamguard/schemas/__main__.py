@@ -1,25 +1,35 @@
 """The command: writes what has drifted; with `--check` it only names that, and ends with status 1."""
 
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from streamguard.resources import resource_dir
+from streamguard.schemas.asyncapi import document
 from streamguard.schemas.records import differing, generated
 
 
+def wanted() -> Mapping[Path, tuple[str, dict[str, bytes]]]:
+    """What should lie in which folders: the pattern of names that are ours there, and the files."""
+    schemas = resource_dir("schemas")
+    return {
+        schemas / "events": ("*.json", generated()),
+        schemas: ("asyncapi.json", {"asyncapi.json": document()}),
+    }
+
+
 def main() -> int:
-    folder = resource_dir("schemas") / "events"
-    wanted = generated()
-    names = differing(wanted, folder, "*.json")
-    if "--check" in sys.argv[1:]:
-        for name in names:
-            sys.stderr.write(f"{folder / name}: differs from its record; run `make schemas`\n")
-        return 1 if names else 0
-    for name in names:
-        if name in wanted:
-            (folder / name).write_bytes(wanted[name])
-        else:
-            (folder / name).unlink()
-    return 0
+    check, status = "--check" in sys.argv[1:], 0
+    for folder, (pattern, files) in wanted().items():
+        for name in differing(files, folder, pattern):
+            if check:
+                sys.stderr.write(f"{folder / name}: differs from the code; run `make schemas`\n")
+                status = 1
+            elif name in files:
+                (folder / name).write_bytes(files[name])
+            else:
+                (folder / name).unlink()
+    return status
 
 
 if __name__ == "__main__":
