@@ -1,18 +1,27 @@
 """The report for people."""
 
+import io
+import re
 import shlex
 import shutil
 import sys
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
+from rich.console import (
+    CONSOLE_SVG_FORMAT,  # pyright: ignore[reportPrivateImportUsage] -- rich documents it as this module's
+    Console,
+)
 from rich.table import Table
 
 from streamguard.cli.demo.accounts import Sides
 from streamguard.cli.demo.figures import Figures, percentile
 from streamguard.cli.demo.report import Report
 from streamguard.money import format_usd
+
+_COLUMNS = 124
+_PICTURE = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+"""As rich draws a terminal, but with the reader's own fixed-width font: a picture that fetches nothing from anywhere."""
 
 
 def print_report(report: Report, folder: Path, console: Console) -> None:
@@ -24,7 +33,7 @@ def print_report(report: Report, folder: Path, console: Console) -> None:
         f"[bold]{audit.requests:,} requests in {report.traffic_seconds:.1f} s[/bold] ({rate:.0f} a second), "
         f"{report.seconds:.1f} s with starts and the wait for the store",
         highlight=False,
-        soft_wrap=True,
+        soft_wrap=not console.record,
     )
     for title, table in (
         ("How they ended", _outcomes(report)),
@@ -33,11 +42,18 @@ def print_report(report: Report, folder: Path, console: Console) -> None:
     ):
         console.print(f"\n[bold]{title}[/bold]", highlight=False)
         console.print(table)
-    console.print(_cache_line(figures), highlight=False, soft_wrap=True)
-    console.print(_calls_line(figures), highlight=False, soft_wrap=True)
-    console.print(_streams_line(report), highlight=False, soft_wrap=True)
+    console.print(_cache_line(figures), highlight=False, soft_wrap=not console.record)
+    console.print(_calls_line(figures), highlight=False, soft_wrap=not console.record)
+    console.print(_streams_line(report), highlight=False, soft_wrap=not console.record)
     _print_audit(report, console)
     _print_next(folder, console)
+
+
+def save_picture(report: Report, folder: Path, file: Path) -> None:
+    """The report as a picture of a terminal (SVG)."""
+    console = Console(record=True, width=_COLUMNS, file=io.StringIO())
+    print_report(report, folder, console)
+    console.save_svg(str(file), title="streamguard demo", code_format=_PICTURE)
 
 
 def _table(*columns: str) -> Table:
@@ -122,14 +138,14 @@ def _print_audit(report: Report, console: Console) -> None:
         f"escalated {statuses['escalated']:,}, dead-lettered {audit.dead_letters:,}; "
         f"[bold]lost {audit.lost:,}, twice {audit.twice:,}[/bold]",
         highlight=False,
-        soft_wrap=True,
+        soft_wrap=not console.record,
     )
     console.print(
         f"  outcomes {audit.outcomes:,}, rows in the store {report.stored.rows:,}; cost {format_usd(figures.cost_nusd)} in "
         f"the outcomes, {format_usd(report.stored.cost_nusd)} in the store, {format_usd(report.books.cost_nusd)} in the "
         "provider's books",
         highlight=False,
-        soft_wrap=True,
+        soft_wrap=not console.record,
     )
     accounts = report.accounts
     console.print(
@@ -137,13 +153,13 @@ def _print_audit(report: Report, console: Console) -> None:
         f"both; {accounts.estimated.calls:,} estimated, {_off(accounts.estimated)}; {accounts.cut.calls:,} cut by us, "
         f"{_off(accounts.cut)}",
         highlight=False,
-        soft_wrap=True,
+        soft_wrap=not console.record,
     )
     for remark in report.remarks():
-        console.print(f"  [yellow]note:[/yellow] {remark}", highlight=False, soft_wrap=True)
+        console.print(f"  [yellow]note:[/yellow] {remark}", highlight=False, soft_wrap=not console.record)
     problems = report.problems()
     for problem in problems:
-        console.print(f"  [red]wrong:[/red] {problem}", highlight=False, soft_wrap=True)
+        console.print(f"  [red]wrong:[/red] {problem}", highlight=False, soft_wrap=not console.record)
     console.print(
         "  [red]FAILED[/red]" if problems else "  [green]passed[/green]: all books agree, estimates within their bound"
     )
@@ -162,7 +178,7 @@ def _print_next(folder: Path, console: Console) -> None:
         f"{program} store --path {store} --port 8123",
         f"{program} demo --texts FILE",
     ):
-        console.print(f"  {command}", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"  {command}", highlight=False, soft_wrap=not console.record, markup=False)
 
 
 def _program() -> str:

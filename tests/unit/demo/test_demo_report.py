@@ -1,5 +1,6 @@
 """The report adds up, and the audit fails exactly when one of the books disagrees."""
 
+import re
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from streamguard.cli.demo.faults import Books
 from streamguard.cli.demo.figures import Figures, percentile
-from streamguard.cli.demo.printing import print_report
+from streamguard.cli.demo.printing import print_report, save_picture
 from streamguard.cli.demo.progress import Plain, Standing
 from streamguard.cli.demo.report import Report
 from streamguard.cli.demo.stored import Stored
@@ -181,6 +182,16 @@ def test_the_page_for_people_names_everything_that_matters() -> None:
     written.truncate(0)
     print_report(replace(report, sent=6, audit=replace(report.audit, lost=1)), Path("d"), Console(file=written))
     assert "FAILED" in written.getvalue()
+
+
+def test_the_picture_shows_the_page_and_fetches_nothing(tmp_path: Path) -> None:
+    save_picture(_report(), Path("streamguard-demo"), tmp_path / "demo.svg")
+    picture = (tmp_path / "demo.svg").read_text()
+    words = re.sub(r"<[^>]+>", " ", re.sub(r"<style>.*?</style>", "", picture, flags=re.DOTALL)).replace("&#160;", " ")
+    for part in ("How they ended", "gpt-4o", "Audit", "lost 0, twice 0"):
+        assert part in words, part
+    assert not re.findall(r"url\(\W*http", picture)
+    assert "font-face" not in picture
 
 
 def test_plain_lines_come_now_and_then() -> None:
