@@ -42,6 +42,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/python -m streamguard.schemas --check
+	$(BIN)/python -m streamguard.config.reference --check
 	$(BIN)/python -m deploy.locks --check
 
 quick: setup
@@ -53,6 +54,7 @@ format: setup
 
 schemas: setup
 	$(BIN)/python -m streamguard.schemas
+	$(BIN)/python -m streamguard.config.reference
 
 # what the image installs, from requirements.lock: after every change of it
 locks: setup

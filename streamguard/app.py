@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,6 +55,7 @@ from streamguard.stream.flow import FLOW, Route, group_name
 from streamguard.stream.health import Health
 from streamguard.stream.hosting import Background, HostedStage, run_worker
 from streamguard.stream.journal import AdmissionJournal
+from streamguard.stream.needs import worker_needs
 from streamguard.stream.passage import passable, passage, within
 from streamguard.stream.stage_step import Failing, StageStep
 from streamguard.stream.topic_check import TopicCheck, look_at
@@ -107,7 +108,7 @@ class Worker:
         hosted: list[HostedStage] = []
         background: list[Background] = []
         kafka = self.config.kafka
-        look = look_at(self.cluster, {topics.full(topic.name) for topic in topics})
+        look = look_at(self.cluster, {topics.full(topic.name) for topic in topics}, worker_needs(topics, self.stages))
         check = TopicCheck(
             look, topics, self.stages, partitions=kafka.partitions, wait=kafka.topics_wait, clock=self.clock
         )
@@ -344,6 +345,14 @@ def check_routes(prompts: PromptBook, routes: Mapping[str, object]) -> None:
         if template.route not in routes:
             there = f"is no {template.route!r}" if template.route != AUTO else "are none of routing.tiers for 'auto'"
             raise ConfigError(f"routes: there {there}, which the prompt {template.name}/{template.version} names")
+
+
+def trial(config: Config) -> Mapping[str, Callable[[], object]]:
+    """What builds each stage, by its name, without a network: called, it raises what would keep a worker from starting."""
+    cluster, topics, clock = config.kafka.cluster(), Topics.load(config.kafka.prefix), SystemClock()
+    check = TopicCheck(look_at(cluster, ()), topics, STAGES, partitions=None, wait=0.0, clock=clock)
+    builder = _Builder(config, cluster, topics, clock, check, config.worker.instance)
+    return {name: partial(builder.build, FLOW[name]) for name in STAGES}
 
 
 class _Closable(Protocol):

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from streamguard import __version__
-from streamguard.errors import ConfigError, InputError
+from streamguard.errors import InputError, Refusal
 
 COMMANDS = {
     "worker": "streamguard.cli.worker:worker",
@@ -15,6 +15,8 @@ COMMANDS = {
     "broker": "streamguard.cli.embedded:broker",
     "store": "streamguard.cli.embedded:store",
     "simulator": "streamguard.cli.embedded:simulator",
+    "send": "streamguard.cli.send:send",
+    "tail": "streamguard.cli.tail:tail",
     "query": "streamguard.cli.query:query",
     "dlq": "streamguard.cli.dlq:dlq",
     "demo": "streamguard.cli.demo:demo",
@@ -23,6 +25,7 @@ COMMANDS = {
     "explain": "streamguard.cli.explain:explain",
     "policy": "streamguard.cli.policy:policy",
     "topics": "streamguard.cli.topics:topics",
+    "config": "streamguard.cli.configuration:configuration",
 }
 """Where each command is defined."""
 
@@ -58,7 +61,7 @@ class Commands(click.Group):
         except click.ClickException as error:
             _say(f"streamguard: {error.format_message()}")
             sys.exit(2)
-        except (ConfigError, InputError) as error:
+        except (Refusal, InputError) as error:
             _say(f"streamguard: {error}")
             sys.exit(2)
         except click.Abort:
@@ -77,7 +80,10 @@ SUMMARIES = {
     "check": "Check texts as guard or verify would, and show what was found.",
     "explain": "Tell what a code means.",
     "policy": "Validate a policy file, or show the rules of a prompt.",
+    "config": "Check the configuration, or show it with the origin of each value.",
     "topics": "See the line's topics on a cluster, find what differs, and mend it.",
+    "send": "Send requests and print their responses.",
+    "tail": "Print the records of a topic as they come.",
     "query": "Ask the store in SQL.",
     "dlq": "See dead letters, replay or drop them.",
     "broker": "Run the embedded Kafka-protocol broker.",

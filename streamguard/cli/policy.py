@@ -9,6 +9,7 @@ from pydantic_core import to_json
 
 from streamguard.checks import policy as policies
 from streamguard.cli.check import load, policy_option
+from streamguard.cli.toml_text import toml_key, toml_value
 from streamguard.cli.worker import config_option
 
 
@@ -71,35 +72,11 @@ def toml_lines(table: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator
     own = {key: value for key, value in table.items() if key not in inner}
     if path and (own or not inner):
         yield ""
-        yield f"[{'.'.join(map(_key, path))}]"
+        yield f"[{'.'.join(map(toml_key, path))}]"
     for key, value in own.items():
-        yield f"# {_key(key)} has no value" if value is None else f"{_key(key)} = {_value(value)}"
+        yield f"# {toml_key(key)} has no value" if value is None else f"{toml_key(key)} = {toml_value(value)}"
     for key, value in inner.items():
         yield from toml_lines(value, (*path, key))
-
-
-def _key(key: str) -> str:
-    bare = key.isascii() and key.replace("-", "").replace("_", "").isalnum()
-    return key if bare else _value(key)
-
-
-def _value(value: Any) -> str:
-    match value:
-        case Mapping():
-            table: Mapping[str, Any] = value
-            inside = (f"{_key(key)} = {_value(its)}" for key, its in table.items() if its is not None)
-            return "{" + ", ".join(inside) + "}"
-        case str():
-            # JSON's escapes are TOML's too; TOML wants this one character escaped that JSON does not.
-            return to_json(value).decode().replace("\x7f", "\\u007f")
-        case list() | tuple():
-            many: tuple[Any, ...] = tuple(value)
-            return f"[{', '.join(map(_value, many))}]"
-        case Set():
-            members: Set[str] = value
-            return _value(sorted(members))
-        case _:
-            return to_json(value).decode()
 
 
 def _plain(value: Any) -> Any:

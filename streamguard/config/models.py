@@ -85,7 +85,7 @@ ProviderSettings = Annotated[
 
 
 class TokenPrice(Section):
-    """US dollars for a million tokens, where the price list that comes along has no price, or not yours."""
+    """US dollars for a million tokens."""
 
     input: Decimal = Field(ge=0)
     """For what is asked."""
@@ -98,7 +98,7 @@ class TokenPrice(Section):
 
 
 class Candidate(Section):
-    """A model that may answer: `provider` names one of `[[providers]]`."""
+    """A model that may answer: `provider` names one of `[[providers]]`. Times in seconds."""
 
     provider: str
     """The `name` of one of `[[providers]]`."""
@@ -142,7 +142,7 @@ class Routing(Section):
 
 
 class Breaker(Section):
-    """When to stop calling a model that fails, and when to try again."""
+    """When to stop calling a model that fails, and when to try again. Times in seconds."""
 
     failures: int = Field(default=5, ge=1)
     """Failures in a row that open it; more of them where so many calls of the window failed that this may be chance."""
@@ -168,7 +168,7 @@ class Breaker(Section):
 
 
 class RetryBudget(Section):
-    """How many calls beyond the first ones a struggling provider may cause."""
+    """How many calls beyond the first ones a struggling provider may cause. Times in seconds."""
 
     share: float = Field(default=0.2, ge=0)
     """Further calls (retries and fallbacks) for each question bound for the provider that was answered."""
@@ -179,7 +179,8 @@ class RetryBudget(Section):
 
 
 class Concurrency(Section):
-    """How many calls a model gets at once: more by one a round of answers, by `decrease` fewer when it says 429 (AIMD)."""
+    """How many calls a model gets at once: more by one a round of answers, by `decrease` fewer when it says 429 (AIMD).
+    Times in seconds."""
 
     decrease: float = Field(default=0.5, gt=0, lt=1)
     """What is left of the calls at once after a 429, as a share."""
@@ -191,7 +192,7 @@ class Concurrency(Section):
 
 
 class BatchLane(Section):
-    """Requests of the lane `batch`: they wait behind interactive ones, and yet are never starved."""
+    """Requests of the lane `batch`: they wait behind interactive ones, and yet are never starved. Times in seconds."""
 
     share: float = Field(default=0.1, gt=0, lt=1)
     """Of the turns, when both lanes wait for one model."""
@@ -204,7 +205,7 @@ class BatchLane(Section):
 
 
 class Invoke(Section):
-    """How models are asked."""
+    """How models are asked. Times in seconds."""
 
     timeout: float = Field(default=30.0, gt=0)
     """For everything: calls, waits, fallbacks and asking again."""
