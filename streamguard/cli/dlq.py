@@ -200,7 +200,7 @@ async def _meant(line: Line, choice: Choice, limit: int | None) -> tuple[list[Le
 
 async def _replay(line: Line, meant: Sequence[Letter]) -> tuple[Replayed, list[Letter]]:
     """Also the letters of which nobody can tell."""
-    async with line.log() as log, line.sole(log) as sole:
+    async with line.log(deciding=True) as log, line.sole(log) as sole:
         desk = Desk(sole, log, line.topics, SystemClock(), stall=line.settings.stall)
         decisions = await desk.settle()
         with click.progressbar(length=len(meant), label="replaying", file=sys.stderr) as bar:
@@ -210,7 +210,7 @@ async def _replay(line: Line, meant: Sequence[Letter]) -> tuple[Replayed, list[L
 
 
 async def _drop(line: Line, meant: Sequence[Letter]) -> int:
-    async with line.log() as log, line.sole(log) as sole:
+    async with line.log(deciding=True) as log, line.sole(log) as sole:
         desk = Desk(sole, log, line.topics, SystemClock(), stall=line.settings.stall)
         letters = _open(meant, await desk.settle())
         await desk.drop(letters)

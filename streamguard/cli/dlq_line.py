@@ -19,6 +19,7 @@ from streamguard.stream.dead_letters_choice import Choice, parse_place, parse_ti
 from streamguard.stream.dead_letters_log import LetterLog, in_one_line
 from streamguard.stream.dead_letters_sole import Sole
 from streamguard.stream.flow import group_name
+from streamguard.stream.needs import letters_needs
 from streamguard.stream.topics import DEAD_LETTERS, DLQ_DECISIONS, Topics
 
 R = TypeVar("R")
@@ -84,9 +85,9 @@ class Line:
             stall=kafka.stall,
         )
 
-    def log(self) -> LetterLog:
+    def log(self, *, deciding: bool = False) -> LetterLog:
         """Where letters and decisions are read. Not entered yet."""
-        return LetterLog(self.settings, self.topics, SystemClock())
+        return LetterLog(self.settings, self.topics, SystemClock(), letters_needs(self.topics, deciding=deciding))
 
     def sole(self, log: LetterLog) -> Sole:
         """The right to decide. Not entered yet. Raises InputError when there is no topic for decisions."""

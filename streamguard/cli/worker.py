@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -56,6 +57,7 @@ def worker(config_file: Path | None, stages: tuple[str, ...], processes: int, nu
         arguments = [sys.executable, "-m", "streamguard", "worker"]
         arguments += ["--config", str(config_file)] if config_file else []
         arguments += [part for stage in chosen for part in ("--stage", stage)]
+        asyncio.run(_let_in(loaded, chosen))
         commands = [Command(f"worker-{n}", [*arguments, "--number", str(n)]) for n in range(processes)]
         sys.exit(supervise(commands, grace=loaded.kafka.grace + 15))
     logs.configure(f"{loaded.worker.instance}-{number}", loaded.worker.log_level)
@@ -63,6 +65,19 @@ def worker(config_file: Path | None, stages: tuple[str, ...], processes: int, nu
 
     with tempfile.TemporaryDirectory(prefix="streamguard-") as datadir:
         sys.exit(Worker(loaded, chosen, number).run(Path(datadir)))
+
+
+async def _let_in(loaded: config.Config, stages: tuple[str, ...]) -> None:
+    """Ask once for all processes, so that a wrong password is one line. A cluster that does not answer is theirs to wait for.
+    Raises Refusal."""
+    from aiokafka.errors import KafkaError
+
+    from streamguard.intake.reaching import reachable
+    from streamguard.stream.needs import worker_needs
+    from streamguard.stream.topics import Topics
+
+    with suppress(KafkaError):
+        await reachable(loaded.kafka.cluster(), worker_needs(Topics.load(loaded.kafka.prefix), stages))
 
 
 @click.command()
@@ -84,14 +99,14 @@ def sink(config_file: Path | None, number: int) -> None:
     from streamguard.stream.sink import Sink
 
     health = Health(["sink"], SystemClock())
+    carrier = Sink(loaded, name)
 
     async def carry(ready: asyncio.Event, stop: asyncio.Event) -> None:
         beating = asyncio.create_task(health.beat())
         ready.set()
-        sink = Sink(loaded, name)
-        health.watch("sink", sink)
+        health.watch("sink", carrier)
         try:
-            await sink.run(stop)
+            await carrier.run(stop)
         finally:
             beating.cancel()
 

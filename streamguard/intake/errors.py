@@ -4,6 +4,8 @@ a star are refusals (`streamguard.errors.Refusal`), which only an operator mends
 StreamguardError
 └── IntakeError
     ├── SettingsInvalid *       a setting that cannot work
+    ├── KafkaRefuses *          the cluster does not let us in, or we do not trust it
+    ├── RightsMissing *         the user may not do what it has to, on topics or with groups
     ├── TopicsMissing           a source or output topic does not exist
     ├── TopicsUnequal *         partition counts that must be the same differ
     ├── TopicsGrown *           a topic has not the partition count that its records were written under
@@ -33,6 +35,15 @@ class IntakeError(StreamguardError):
 
 class SettingsInvalid(IntakeError, Refusal):
     """A setting that cannot work; the message names it and says what would."""
+
+
+class KafkaRefuses(IntakeError, Refusal):
+    """The cluster does not let us in, or we do not trust it, and waiting does not mend that. The message says what is wrong, and
+    which key of the configuration to look at; never a password."""
+
+
+class RightsMissing(IntakeError, Refusal):
+    """The user may not do what it has to. The message names the topics and groups."""
 
 
 class TopicsMissing(IntakeError):

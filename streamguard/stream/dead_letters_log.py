@@ -17,6 +17,8 @@ from streamguard.intake.contract import Received
 from streamguard.intake.damage import read_carefully
 from streamguard.intake.errors import IntakeError, Stalled
 from streamguard.intake.marks import Place
+from streamguard.intake.reaching import reachable, refused
+from streamguard.intake.rights import Rights
 from streamguard.intake.settings import Settings
 from streamguard.stream.dead_letters import Letter, read_letter
 from streamguard.stream.dead_letters_choice import Choice, Decisions
@@ -24,11 +26,12 @@ from streamguard.stream.topics import DEAD_LETTERS, DLQ_DECISIONS, Topics
 
 
 class LetterLog:
-    """Use as an async context manager. Reads one thing at a time. Raises InputError when no broker answers at the start, and
-    later what aiokafka raises, and Stalled when a broker gives nothing."""
+    """Use as an async context manager. Reads one thing at a time. Raises InputError when no broker answers, or lets us in, at
+    the start, and later what aiokafka raises, and Stalled when a broker gives nothing."""
 
-    def __init__(self, settings: Settings, topics: Topics, clock: Clock) -> None:
-        self._settings, self._topics, self._clock = settings, topics, clock
+    def __init__(self, settings: Settings, topics: Topics, clock: Clock, needs: Rights | None = None) -> None:
+        """`needs` are what it must be allowed to do, for itself and for what follows."""
+        self._settings, self._topics, self._clock, self._needs = settings, topics, clock, needs
         self._reader = make_reader(settings)
         self.counts: Mapping[str, int] = {}
         """Partition counts of the topics of the line that exist, by their names on the cluster."""
@@ -36,9 +39,13 @@ class LetterLog:
     async def __aenter__(self) -> Self:
         admin = make_admin(self._settings)
         try:
+            await reachable(self._settings.cluster, self._needs)
             await admin.start()
             await self._reader.start()
             described = cast("list[dict[str, Any]]", await admin.describe_topics())
+        except Refusal as error:
+            await self._reader.stop()
+            raise InputError(str(error)) from None
         except KafkaError as error:
             await self._reader.stop()
             raise InputError(
@@ -152,6 +159,8 @@ def in_one_line() -> Generator[None]:
     try:
         yield
     except (KafkaError, ConnectionError) as error:
+        if (refusal := refused(error)) is not None:
+            raise InputError(str(refusal)) from None
         raise InputError(f"Kafka failed ({type(error).__name__}); repeat the command: nothing is done twice") from None
     except (IntakeError, Refusal) as error:
         raise InputError(str(error)) from None

@@ -31,6 +31,7 @@ from streamguard.intake.contract import Output
 from streamguard.intake.errors import InstanceTaken
 from streamguard.intake.gate import Gate
 from streamguard.intake.outlet import Fenced, Outlet
+from streamguard.intake.reaching import refused
 from streamguard.intake.refusals import REFUSALS
 from streamguard.intake.settings import Settings
 
@@ -62,6 +63,8 @@ class Sole(ConsumerRebalanceListener):
             ) from None
         except KafkaError as error:
             await self._close()
+            if (refusal := refused(error)) is not None:
+                raise InputError(str(refusal)) from None
             raise InputError(f"Kafka does not let us decide ({type(error).__name__})") from None
         except TimeoutError:
             await self._close()

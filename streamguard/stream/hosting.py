@@ -28,6 +28,7 @@ from mode import Service
 
 from streamguard.errors import EXIT_REFUSED, Refusal, StreamguardError
 from streamguard.intake.contract import StepFunction
+from streamguard.intake.reaching import refused
 from streamguard.intake.waiting import until
 from streamguard.stream.batches import Answers, Batches, Question
 
@@ -109,6 +110,7 @@ class _Course:
 
     def fail(self, part: str, error: Exception) -> None:
         if not self.status:  # what fails afterwards is a consequence of the first
+            error = refused(error) or error
             self.status = EXIT_REFUSED if isinstance(error, Refusal) else EXIT_FAILED
             log.critical("the worker stops because of its %s: %s", part, describe(error))
         self.end()

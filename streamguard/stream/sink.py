@@ -8,6 +8,7 @@ that is down or hangs becomes lag: its partitions fill one chunk each and wait; 
 import asyncio
 import logging
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
@@ -36,8 +37,10 @@ from streamguard.intake.clients import (
 )
 from streamguard.intake.damage import read_carefully
 from streamguard.intake.errors import OffsetGone, Stalled, TopicsMissing
+from streamguard.intake.reaching import reachable
 from streamguard.intake.settings import Settings
 from streamguard.intake.waiting import until
+from streamguard.stream.needs import sink_needs
 from streamguard.stream.sink_letters import Letters
 from streamguard.stream.sink_parts import Part, SinkStatistics
 from streamguard.stream.sink_records import SOURCES, Item
@@ -114,6 +117,7 @@ class Sink(ConsumerRebalanceListener):
         self._admin = make_admin(settings)
         self._producer: AIOKafkaProducer = with_guarded_connections(make_producer(settings), settings.patience)
         try:
+            await reachable(settings.cluster, sink_needs(self._topics), clock=self._clock)
             await self._producer.start()
             await self._admin.start()
             if not await until(stop, self._wait_for_topics()):
@@ -320,7 +324,9 @@ class Sink(ConsumerRebalanceListener):
             if not is_retriable(error):
                 raise
             log.warning("looking for what waits: %s, will repeat", type(error).__name__)
-            return  # brokers that are away are waited for
+            with suppress(KafkaError):  # brokers that are away are waited for, those that refuse us are not
+                await reachable(self._settings.cluster, clock=self._clock)
+            return
         for tp, end in ends.items():
             # the position, unlike the last record, is also past what only fills the log (markers of transactions)
             if epoch == self.epoch and end > open_[tp] and end > await self._consumer.position(tp):

@@ -12,6 +12,8 @@ from streamguard.config import Cluster
 from streamguard.errors import Refusal
 from streamguard.intake.clients import is_retriable
 from streamguard.intake.errors import TopicsMissing
+from streamguard.intake.reaching import reachable
+from streamguard.intake.rights import Rights
 from streamguard.stream.flow import FLOW
 from streamguard.stream.topics import Topics
 
@@ -109,11 +111,13 @@ def _by_count(counts: Mapping[str, int]) -> str:
     return "; ".join(f"{', '.join(sorted(topics))} with {count}" for count, topics in groups)
 
 
-def look_at(cluster: Cluster, topics: Collection[str]) -> Look:
+def look_at(cluster: Cluster, topics: Collection[str], needs: Rights | None = None) -> Look:
     """Ask the cluster about these topics, each time over a connection of its own. Creates none, whatever brokers would do for a
-    name that is asked for: all names are asked for."""
+    name that is asked for: all names are asked for. Raises, besides what speaks of unreachable brokers, what `reachable` raises
+    of a cluster that refuses us, or refuses us what we need."""
 
     async def look() -> Mapping[str, int]:
+        await reachable(cluster, needs)
         admin = AIOKafkaAdminClient(**cluster.arguments)
         await admin.start()
         try:

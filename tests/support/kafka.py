@@ -75,6 +75,7 @@ class KafkaNode:
     broker ends with the thread that started it.
 
     A node of a cluster gets its number, its port and `settings` that replace those of a node alone. `heap` is in MB.
+    `format_with` are further arguments of the storage tool, such as users to begin with.
     """
 
     def __init__(
@@ -85,11 +86,13 @@ class KafkaNode:
         port: int | None = None,
         settings: Mapping[str, str | int] | None = None,
         heap: int = 512,
+        format_with: Sequence[str] = (),
     ) -> None:
         found, controller = free_ports(2)
         self._directory = directory
         self._port = port or found
         self._heap = heap
+        self._format_with = tuple(format_with)
         self._config = directory / "server.properties"
         self._settings = _settings(directory, number, self._port, controller) | dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -135,7 +138,7 @@ class KafkaNode:
             written = [f"-XX:ArchiveClassesAtExit={self._writes}"]
         steps = [f"exec {shlex.join([*java, *written, 'kafka.Kafka', str(self._config)])}"]
         if not (self._directory / "log" / "meta.properties").exists():
-            tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._config)]
+            tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._config), *self._format_with]
             steps.insert(0, shlex.join([*java, *tool]))
         with (self._directory / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(

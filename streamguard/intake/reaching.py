@@ -1,0 +1,235 @@
+"""Whether a cluster takes us, asked before any client starts: what waiting cannot mend is told in one line that names the key.
+
+aiokafka's clients say of any first connection that failed only that they are "unable to bootstrap", and go on trying. Here one
+connection is made as they make it, and where that fails, what happened is found out: a wrong password is told by the broker, but
+a client that encrypts before a broker that does not, or the other way round, only sees connections that end. So the other way is
+tried too, and nothing is taken for a refusal that may be a broker that is just starting or stopping.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from aiokafka.conn import AIOKafkaConnection, collect_hosts, create_conn
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    GroupAuthorizationFailedError,
+    IllegalSaslStateError,
+    KafkaConnectionError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    UnsupportedSaslMechanismError,
+)
+from aiokafka.protocol.admin import SaslHandShakeRequest
+from aiokafka.protocol.metadata import MetadataRequest
+
+from streamguard.clock import Clock, SystemClock
+from streamguard.config import Cluster
+from streamguard.intake.errors import KafkaRefuses, RightsMissing
+from streamguard.intake.rights import Rights, lacking
+
+log = logging.getLogger(__name__)
+
+SECONDS = 5.0
+"""How long one broker may take to answer."""
+_SURE = 1.0
+"""Seconds after which a refusal must still be one: a broker that starts may not know its users yet."""
+_OTHER_HOST = (62, 64)
+"""OpenSSL's codes for a certificate of another name, and of another address."""
+_FAILED = (OSError, EOFError, KafkaError)
+"""What a connection that cannot be made, or that ends, raises."""
+_ANY = "PLAIN"
+"""A mechanism that is only asked about."""
+
+
+async def reachable(cluster: Cluster, wanted: Rights | None = None, *, clock: Clock | None = None) -> None:
+    """Return when a broker takes us, and lets us do what is `wanted`, as far as it tells.
+
+    Raises KafkaRefuses when all brokers that answer refuse us, or are not to be trusted, twice in a row; RightsMissing; and
+    KafkaConnectionError when none answers, or none for long enough: then waiting may help.
+    """
+    try:
+        return await _once(cluster, wanted or Rights())
+    except KafkaRefuses:
+        await (clock or SystemClock()).sleep(_SURE)
+    await _once(cluster, wanted or Rights())
+
+
+def refused(error: BaseException) -> KafkaRefuses | RightsMissing | None:
+    """What a running client was told that waiting does not mend, in our words; None for anything else."""
+    named = str(error.args[0]) if error.args and isinstance(error.args[0], str) else ""
+    match error:
+        case TopicAuthorizationFailedError():
+            return RightsMissing(
+                f"Kafka does not let us use the topic {named}: its ACLs say who may".replace("  ", " ")
+            )
+        case GroupAuthorizationFailedError():
+            return RightsMissing(
+                f"Kafka does not let us use the group {named}: its ACLs say who may".replace("  ", " ")
+            )
+        case SaslAuthenticationFailed() | AuthenticationFailedError():
+            return KafkaRefuses(
+                "Kafka does not let us in any more: kafka.sasl_username and kafka.sasl_password say who we are"
+            )
+        case _:
+            return None
+
+
+async def _once(cluster: Cluster, wanted: Rights) -> None:
+    refusal: KafkaRefuses | None = None
+    try:
+        places = collect_hosts(cluster.brokers)
+    except ValueError:
+        raise KafkaRefuses(
+            f"{cluster.brokers!r} are no addresses: kafka.brokers has host:port, parted by commas"
+        ) from None
+    for host, port, _ in places:
+        try:
+            others = await _asked(cluster, host, port, wanted)
+        except KafkaRefuses as error:
+            refusal = refusal or error
+        except _FAILED:
+            continue
+        else:
+            return await _known(cluster, others)
+    if refusal is not None:
+        raise refusal
+    raise KafkaConnectionError(f"no broker answers at {cluster.brokers}")
+
+
+async def _known(cluster: Cluster, places: Sequence[tuple[str, int]]) -> None:
+    """The brokers that the first one names: it may call them by names for which their certificates are not."""
+    refusal: KafkaRefuses | None = None
+    for host, port in places:
+        try:
+            await _asked(cluster, host, port, Rights())
+        except KafkaRefuses as error:
+            refusal = refusal or error
+        except _FAILED:
+            continue
+        else:
+            return
+    if refusal is not None:
+        raise refusal
+
+
+async def _asked(cluster: Cluster, host: str, port: int, wanted: Rights) -> list[tuple[str, int]]:
+    """Where the cluster's other brokers are, as this one tells. Raises KafkaRefuses and RightsMissing, and what aiokafka and the
+    network raise."""
+    options = cluster.options
+    try:
+        connection = await create_conn(host, port, request_timeout_ms=round(SECONDS * 1000), **options)
+    except _FAILED as error:
+        raise await _why(error, options, host, port) or error from None
+    try:
+        try:
+            told = await cast("Any", connection).send(MetadataRequest([]))
+        except KafkaConnectionError as error:
+            raise await _why(error, options, host, port) or error from None
+        if lack := await lacking(connection, wanted):
+            raise RightsMissing(f"Kafka does not let {_who(options)} do what is needed: {lack}. Its ACLs say who may")
+    finally:
+        connection.close()
+    return [(broker[1], broker[2]) for broker in told.brokers if (broker[1], broker[2]) != (host, port)]
+
+
+async def _why(error: Exception, options: Mapping[str, Any], host: str, port: int) -> KafkaRefuses | None:
+    """What stands behind an error of the first connection; None when waiting may help."""
+    at, protocol = f"{host}:{port}", options.get("security_protocol", "PLAINTEXT")
+    cause = error if isinstance(error, ssl.SSLError) else error.__cause__
+    match error:
+        case SaslAuthenticationFailed() | AuthenticationFailedError():
+            return KafkaRefuses(
+                f"Kafka at {at} does not let {_who(options)} in with {options.get('sasl_mechanism')}: look at "
+                "kafka.sasl_username and kafka.sasl_password (or _env, _file)"
+            )
+        case UnsupportedSaslMechanismError():
+            knows = ", ".join(await _mechanisms(options, host, port) or ("others",))
+            return KafkaRefuses(
+                f"Kafka at {at} does not let users in with {options.get('sasl_mechanism')}, only with {knows}: look at "
+                "kafka.sasl_mechanism"
+            )
+        case IllegalSaslStateError():
+            return _other(at, protocol, "wants no user to log in there", protocol.removeprefix("SASL_"))
+        case _:
+            pass
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return _untrusted(cause, at)
+    if isinstance(cause, ssl.SSLError) and "_ALERT_" in (reason := cause.reason or ""):
+        return KafkaRefuses(
+            f"Kafka at {at} refuses our certificate, or that we have none ({reason}): look at kafka.ssl_cert_file"
+        )
+    if protocol.endswith("SSL"):
+        if await _speaks_plainly(host, port):
+            return _other(at, protocol, "does not encrypt there", "PLAINTEXT or SASL_PLAINTEXT")
+    elif await _encrypts(host, port):
+        return _other(at, protocol, "wants TLS there", "SSL or SASL_SSL")
+    if not protocol.startswith("SASL_") and await _mechanisms(options, host, port):
+        return _other(at, protocol, "wants a user to log in there", f"SASL_{protocol}")
+    if isinstance(cause, ssl.SSLError) and cause.reason in ("UNSUPPORTED_PROTOCOL", "WRONG_VERSION_NUMBER"):
+        return KafkaRefuses(f"what answers at {at} speaks no TLS that we know ({cause.reason}): look at kafka.brokers")
+    return None
+
+
+def _who(options: Mapping[str, Any]) -> str:
+    name = options.get("sasl_plain_username")
+    return f"the user {name!r}" if name else "us"
+
+
+def _other(at: str, protocol: str, does: str, fitting: str) -> KafkaRefuses:
+    return KafkaRefuses(
+        f"Kafka at {at} {does}: kafka.security_protocol is {protocol} and should be {fitting}, or kafka.brokers should name "
+        "another port"
+    )
+
+
+def _untrusted(error: ssl.SSLCertVerificationError, at: str) -> KafkaRefuses:
+    if error.verify_code in _OTHER_HOST:
+        return KafkaRefuses(
+            f"the certificate of Kafka at {at} is not for that name: look at kafka.brokers and the brokers' "
+            "advertised.listeners, and at kafka.ssl_check_hostname"
+        )
+    return KafkaRefuses(
+        f"the certificate of Kafka at {at} is not to be trusted ({error.verify_message}): look at kafka.ssl_ca_file"
+    )
+
+
+async def _mechanisms(options: Mapping[str, Any], host: str, port: int) -> tuple[str, ...]:
+    """How users may log in there; none where nobody has to."""
+    asking = {name: value for name, value in options.items() if not name.startswith("sasl_")}
+    asking["security_protocol"] = str(options.get("security_protocol", "PLAINTEXT")).removeprefix("SASL_")
+    try:
+        connection = await create_conn(host, port, request_timeout_ms=round(SECONDS * 1000), **asking)
+        try:
+            answer = await cast("Any", connection).send(SaslHandShakeRequest(_ANY))
+        finally:
+            connection.close()
+    except _FAILED:
+        return ()
+    return tuple(answer.enabled_mechanisms)
+
+
+async def _speaks_plainly(host: str, port: int) -> bool:
+    """Whether Kafka answers there to who does not encrypt. Says nothing but which versions it speaks."""
+    try:
+        connection: AIOKafkaConnection = await create_conn(host, port, request_timeout_ms=round(SECONDS * 1000))
+    except _FAILED:
+        return False
+    connection.close()
+    return True
+
+
+async def _encrypts(host: str, port: int) -> bool:
+    """Whether TLS is spoken there, by whomever: nothing is sent."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(SECONDS):
+            _, writer = await asyncio.open_connection(host, port, ssl=context)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
