@@ -133,10 +133,13 @@ class Client:
 
         Raises pydantic's ValidationError naming the field, and quoting nothing of it; TypeError for a field that there is not.
         """
-        if request_id is None:
-            request_id = new_id(self._clock.now_us())
-            self._new.add(request_id)
-        return make(request_id, tenant_id, user_id, messages, fields)
+        return make(request_id or self.new_id(), tenant_id, user_id, messages, fields)
+
+    def new_id(self) -> str:
+        """An id that no request has (a UUID of version 7): the client need not look back for its response."""
+        request_id = new_id(self._clock.now_us())
+        self._new.add(request_id)
+        return request_id
 
     async def ask(
         self, request: Request, *, timeout: float | None = None, keep: bool | None = None, again: bool | None = None
@@ -150,7 +153,7 @@ class Client:
         **Again.** A request may be sent any number of times with the same id: the line answers an id once, and pays for it once
         (it remembers ids for a day). So whoever does not know whether an id was sent before asks again, and gets the first
         response, whether it is still to come or came up to `look_back` ago. What the first one was decides: its text and its
-        deadline. `again` says whether the id may have been sent before; None: only ids that `request` has just made are
+        deadline. `again` says whether the id may have been sent before; None: only ids that this client has just made are
         certainly new. For new ids nothing is read back, so say `again=False` where your own ids are never sent twice.
 
         Raises `NotAnswered`, `NotSent`, `Unreachable` and `Closed`.

@@ -1,13 +1,9 @@
 """A user's own traffic: requests from a JSONL file, or texts sent as if by many users."""
 
-from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import orjson
-from pydantic import ValidationError
-
+from streamguard.cli.request_lines import lines_of, read_request, text_of
 from streamguard.errors import InputError
 from streamguard.events.codec import encode
 from streamguard.events.request import Request
@@ -28,7 +24,7 @@ def read_requests(file: Path, at_most: int | None = None) -> list[Planned]:
     seen: set[Identity] = set()
     planned: list[Planned] = []
     for number, line in islice(_lines(file), at_most):
-        request = _request(file, number, line)
+        request = read_request(f"{file}, line {number}", line)
         identity = Identity(request.tenant_id, request.request_id)
         end: End = "nothing" if identity in seen else "outcome"
         seen.add(identity)
@@ -64,42 +60,13 @@ def read_texts(file: Path, at_most: int | None = None) -> list[Planned]:
 
 
 def _lines(file: Path) -> list[tuple[int, str]]:
-    """The lines that are not blank, with their numbers. Only newlines part them: texts may hold other separators."""
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        data = file.read_bytes()
     except IsADirectoryError:
         raise InputError(f"{file}: is a directory; name a file") from None
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file}: is no UTF-8 text (byte {error.start} does not fit); save it as UTF-8") from None
-    return [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
-
-
-def _request(file: Path, number: int, line: str) -> Request:
-    try:
-        fields: Any = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise InputError(
-            f"{file}, line {number}: is no JSON (column {error.colno}); each line must be one JSON object"
-        ) from None
-    if not isinstance(fields, dict):
-        raise InputError(
-            f"{file}, line {number}: must be a JSON object with request_id, tenant_id, user_id and messages"
-        )
-    try:
-        request = Request.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "request"
-        raise InputError(f"{file}, line {number}: {where}: {first['msg']}") from None
-    for unknown in request.model_extra or {}:
-        near = get_close_matches(unknown, Request.model_fields, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(Request.model_fields)}"
-        raise InputError(f"{file}, line {number}: a request has no field {unknown!r}; {hint}")
-    if len(line.encode()) > LARGEST_RECORD:
-        raise InputError(f"{file}, line {number}: is longer than a record may be ({LARGEST_RECORD:,} bytes)")
-    return request
+    return lines_of(text_of(str(file), data))
 
 
 def _planned(kind: str, request: Request, end: End) -> Planned:

@@ -1,0 +1,168 @@
+"""`streamguard send`: requests from a file, a pipe or the command line, and their responses."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from streamguard.cli.pipes import quiet_pipe
+from streamguard.cli.request_lines import objects_of, read_request, text_of
+from streamguard.cli.worker import config_option
+from streamguard.client import Client, NotAnswered, NotSent, Request, Response, Told, Unreachable
+from streamguard.errors import InputError
+from streamguard.events.codec import encode
+
+MOST_SECONDS = 86_400.0
+
+
+@click.command()
+@click.argument("file", required=False, metavar="[FILE|-]")
+@click.option("--text", metavar="TEXT", help="Send one request that says this.")
+@click.option(
+    "--tenant", default="default", show_default=True, metavar="ID", help="tenant_id of requests that have none."
+)
+@click.option("--user", default="default", show_default=True, metavar="ID", help="user_id of requests that have none.")
+@click.option(
+    "--prompt", metavar="NAME", help="With --text: render this template; the text is its variable `question`."
+)
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait for the responses and print them.")
+@click.option("--stream", is_flag=True, help="Show each answer on stderr while it is written; one after another.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, MOST_SECONDS, min_open=True),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For each response. What is late is cancelled.",
+)
+@click.option("--at-once", type=click.IntRange(1), default=50, show_default=True, help="Requests under way at a time.")
+@config_option
+def send(
+    file: str | None,
+    text: str | None,
+    tenant: str,
+    user: str,
+    prompt: str | None,
+    wait: bool,
+    stream: bool,
+    timeout: float,
+    at_once: int,
+    config_file: Path | None,
+) -> None:
+    """Send requests, and print each response as a line of JSON when it comes.
+
+    FILE (- is the standard input) holds JSON objects, one a line, or a single one over several lines, as
+    schemas/events/request.v1.json says; request_id, tenant_id and user_id may be left out. All are checked before the first is
+    sent. A request_id that was sent before gets its first response again, and no model is asked a second time.
+
+    Status 0 when all were answered, 1 when some were refused, failed or not answered in time, 2 when nothing could be sent.
+
+    \b
+    Examples:
+      streamguard send --text "Where is my parcel?"
+      streamguard send --tenant acme --user u-17 --prompt support --text "May I return shoes?" --stream
+    """
+    for name in ("aiokafka", "streamguard"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is told here, in one line
+    client = Client.configured(config_file, timeout=timeout)
+    requests = _requests(client, file, text, prompt, {"tenant_id": tenant, "user_id": user})
+    with quiet_pipe():
+        try:
+            good = asyncio.run(_send(client, requests, wait=wait, stream=stream, at_once=at_once))
+        except Unreachable as error:
+            raise InputError(str(error)) from None
+    sys.exit(0 if good else 1)
+
+
+def _requests(
+    client: Client, file: str | None, text: str | None, prompt: str | None, defaults: dict[str, Any]
+) -> list[Request]:
+    if (file is None) == (text is None):
+        raise InputError("send what? Give FILE, - for the standard input, or --text")
+    if prompt is not None and text is None:
+        raise InputError("--prompt belongs to --text; requests of a file name their own")
+    if text is not None:
+        asked = {"messages": [{"role": "user", "content": text}]}
+        if prompt is not None:
+            asked = {"prompt": {"name": prompt, "variables": {"question": text}}}
+        return [_request(client, "--text", orjson.dumps(asked).decode(), defaults)]
+    assert file is not None
+    name = "standard input" if file == "-" else file
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read ({error.strerror})") from None
+    requests = [_request(client, where, line, defaults) for where, line in objects_of(name, text_of(name, data))]
+    if not requests:
+        raise InputError(f"{name}: holds no request; put one JSON object on each line")
+    return requests
+
+
+def _request(client: Client, where: str, line: str, defaults: dict[str, Any]) -> Request:
+    return read_request(where, line, {"request_id": client.new_id(), **defaults})
+
+
+async def _send(client: Client, requests: Sequence[Request], *, wait: bool, stream: bool, at_once: int) -> bool:
+    """Whether all went well."""
+    room = asyncio.Semaphore(1 if stream else at_once)
+    good = True
+
+    async def one(request: Request) -> None:
+        nonlocal good
+        try:
+            good &= await (_ask(client, request, stream=stream) if wait else _only_send(client, request))
+        except (NotAnswered, NotSent) as error:
+            good = False
+            click.echo(f"streamguard: {error}", err=True)
+        finally:
+            room.release()
+
+    async with client:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for request in requests:
+                    await room.acquire()
+                    group.create_task(one(request))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+    return good
+
+
+async def _ask(client: Client, request: Request, *, stream: bool) -> bool:
+    response = await (_shown(client, request) if stream else client.ask(request))
+    click.echo(encode(response))
+    return response.status == "answered"
+
+
+async def _only_send(client: Client, request: Request) -> bool:
+    await client.send(request)
+    click.echo(orjson.dumps({"tenant_id": request.tenant_id, "request_id": request.request_id}))
+    return True
+
+
+async def _shown(client: Client, request: Request) -> Response:
+    async with aclosing(client.stream(request)) as events:
+        async for event in events:
+            if isinstance(event, Response):
+                click.echo(err=True)
+                return event
+            _show(event)
+    raise AssertionError("a stream ends with its response")
+
+
+def _show(told: Told) -> None:
+    match told.kind:
+        case "text":
+            click.echo(told.text, nl=False, err=True)
+        case "restarted":
+            click.echo("\n-- not that; anew:", err=True)
+        case "retracted":
+            click.echo("\n-- taken back", nl=False, err=True)
+        case "final":
+            pass
