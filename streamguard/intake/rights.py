@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, cast
 
 from aiokafka.conn import AIOKafkaConnection
-from aiokafka.errors import GroupAuthorizationFailedError, NoError, TopicAuthorizationFailedError, for_code
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    IncompatibleBrokerVersion,
+    NoError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 from aiokafka.protocol.admin import DescribeGroupsRequest_v3, DescribeGroupsResponse_v3
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
@@ -169,6 +175,9 @@ def _lack(told: _Told, wanted: frozenset[Right], refused: type[Exception]) -> fr
 async def _asked(connection: AIOKafkaConnection, request: Request[Any], what: str) -> list[_Told]:
     try:
         answer = await cast("Any", connection).send(request)
-    except NotImplementedError:  # the broker knows no such version
+    except (
+        NotImplementedError,
+        IncompatibleBrokerVersion,
+    ):  # the broker knows no such version, or no such request at all
         return []
     return [_Told(item[0], item[1], item[-1]) for item in getattr(answer, what)]
