@@ -2,12 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
-from typing import Any
 
 import orjson
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.partitioner import murmur2
 
 from streamguard.cli.embedded_line.settings import PARTITIONS
@@ -15,7 +13,8 @@ from streamguard.dev.broker import EmbeddedBroker
 from streamguard.stream.stage_step import trace_id
 from tests.support.clients import CLIENTS, Client, Told, client
 from tests.support.kafka import KafkaNode, unique
-from tests.support.line import SECONDS, Line, broker_with_lines
+from tests.support.line import Line, broker_with_lines
+from tests.support.lying import lying
 from tests.support.unavailable import or_skip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
@@ -55,28 +54,9 @@ async def real_line(kafka: KafkaNode, tmp_path_factory: pytest.TempPathFactory) 
         yield line
 
 
-async def records(brokers: str, topic: str) -> list[ConsumerRecord[Any, Any]]:
-    """All that lies on a topic now."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=brokers, enable_auto_commit=False, fetch_max_wait_ms=50)
-    await consumer.start()
-    try:
-        places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
-        ends = await consumer.end_offsets(places)
-        consumer.assign(places)
-        await consumer.seek_to_beginning(*places)
-        found: list[ConsumerRecord[Any, Any]] = []
-        async with asyncio.timeout(SECONDS):
-            while len(found) < sum(ends.values()):
-                for batch in (await consumer.getmany(timeout_ms=200)).values():
-                    found += batch
-        return found
-    finally:
-        await consumer.stop()
-
-
 async def lies_where_it_belongs(brokers: str, line: Line, request_id: str) -> None:
     """It was sent once, to its tenant's partition (admit sends on whatever lies elsewhere), and carries its headers."""
-    lie = await records(brokers, line.topics.full("requests"))
+    lie = await lying(brokers, line.topics.full("requests"))
     [mine] = [record for record in lie if orjson.loads(record.value or b"")["request_id"] == request_id]
     assert (mine.key, mine.partition) == (TENANT.encode(), (murmur2(TENANT.encode()) & 0x7FFFFFFF) % PARTITIONS)
     headers = dict(mine.headers)
