@@ -6,13 +6,14 @@ third of the time that all records take to load. So they are read here, where th
 
 import ast
 import inspect
+from collections.abc import Mapping, Sequence
 from functools import cache
 from textwrap import dedent
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 from streamguard.events.reason import REASONS, Reason
 
@@ -56,18 +57,28 @@ class Described(GenerateJsonSchema):
             json["description"] = _unwrapped(json["description"])
         return json
 
-    def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
-        json = super().enum_schema(schema)
-        if schema["cls"] is Reason:
-            listed = (
-                f"- `{reason}`: {why.meaning}{' Not yet given.' if why.later else ''}"
-                for reason, why in REASONS.items()
-            )
-            json["description"] = "\n".join(("Why a request ended without an answer.", "", *listed))
+    def generate(self, schema: CoreSchema, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:
+        json = super().generate(schema, mode)
+        _tell_reasons(json.get("$defs", {}))
         return json
+
+    def generate_definitions(
+        self, inputs: Sequence[tuple[Any, JsonSchemaMode, CoreSchema]]
+    ) -> tuple[dict[tuple[Any, JsonSchemaMode], JsonSchemaValue], dict[Any, JsonSchemaValue]]:
+        schemas, definitions = super().generate_definitions(inputs)
+        _tell_reasons(definitions)
+        return schemas, definitions
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # pydantic's own union of schemas is private
         return False
+
+
+def _tell_reasons(definitions: Mapping[Any, JsonSchemaValue]) -> None:
+    if (codes := definitions.get(Reason.__name__)) is not None:
+        listed = (
+            f"- `{reason}`: {why.meaning}{' Not yet given.' if why.later else ''}" for reason, why in REASONS.items()
+        )
+        codes["description"] = "\n".join(("Why a request ended without an answer.", "", *listed))
 
 
 def _unwrapped(text: str) -> str:
