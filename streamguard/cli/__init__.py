@@ -26,6 +26,7 @@ COMMANDS = {
     "policy": "streamguard.cli.policy:policy",
     "topics": "streamguard.cli.topics:topics",
     "config": "streamguard.cli.configuration:configuration",
+    "providers": "streamguard.cli.providers:providers",
 }
 """Where each command is defined."""
 
@@ -81,6 +82,7 @@ SUMMARIES = {
     "explain": "Tell what a code means.",
     "policy": "Validate a policy file, or show the rules of a prompt.",
     "config": "Check the configuration, or show it with the origin of each value.",
+    "providers": "Ask each provider once, and tell what is wrong with key, address or model.",
     "topics": "See the line's topics on a cluster, find what differs, and mend it.",
     "send": "Send requests and print their responses.",
     "tail": "Print the records of a topic as they come.",

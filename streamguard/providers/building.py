@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import httpx
+
 from streamguard.clock import Clock
 from streamguard.config import AnthropicProvider as AnthropicSettings
 from streamguard.config import OpenAIProvider as OpenAISettings
@@ -16,14 +18,17 @@ from streamguard.providers.static import StaticProvider
 def build_providers(settings: Iterable[ProviderSettings], clock: Clock) -> dict[str, ChatProvider]:
     """A provider for each, by name; none connects before its first call. Raises `ConfigError` for addresses and keys that
     cannot be used."""
-    return {one.name: _built(one, clock) for one in settings}
+    return {one.name: build_provider(one, clock) for one in settings}
 
 
-def _built(settings: ProviderSettings, clock: Clock) -> ChatProvider:
+def build_provider(
+    settings: ProviderSettings, clock: Clock, *, transport: httpx.AsyncBaseTransport | None = None
+) -> ChatProvider:
+    """One provider; `transport` stands in for the network. Raises `ConfigError`."""
     match settings:
         case OpenAISettings():
-            return OpenAIProvider(settings, clock=clock)
+            return OpenAIProvider(settings, transport=transport, clock=clock)
         case AnthropicSettings():
-            return AnthropicProvider(settings, clock=clock)
+            return AnthropicProvider(settings, transport=transport, clock=clock)
         case StaticSettings():
             return StaticProvider(settings)
