@@ -1,4 +1,4 @@
-"""The ClickHouse engine in this process. Everything here belongs to one thread, and a path to one process."""
+"""The ClickHouse engine in this process: a path belongs to one process, an `Engine` to one thread. `Reader` is for others."""
 
 import contextlib
 import fcntl
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from streamguard.clock import Clock
+from streamguard.dev.store.access import Limits, write_access
 from streamguard.dev.store.errors import BAD_ARGUMENTS, NOT_ENOUGH_SPACE, UNKNOWN_SETTING, EngineError, from_engine
 from streamguard.dev.store.statement import from_file
 from streamguard.errors import InputError
@@ -37,7 +38,6 @@ class Job:
     database: str | None = None
     session: str | None = None
     session_seconds: float = 60.0
-    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,9 @@ class Outcome:
     elapsed: float = 0.0
 
 
-class _Result(Protocol):
+class Result(Protocol):
+    """What chDB gives."""
+
     def bytes(self) -> bytes: ...
     def rows_read(self) -> int: ...
     def bytes_read(self) -> int: ...
@@ -61,24 +63,24 @@ class _Result(Protocol):
     def elapsed(self) -> float: ...
 
 
-class _Handle(Protocol):
+class Handle(Protocol):
     """A connection to the engine: settings, database and temporary tables are its own, data is shared."""
 
-    def query(self, query: str, format: str = ..., params: dict[str, str] | None = ...) -> _Result: ...
+    def query(self, query: str, format: str = ..., params: dict[str, str] | None = ...) -> Result: ...
     def close(self) -> None: ...
 
 
 @dataclass(slots=True)
 class _Session:
-    handle: _Handle
+    handle: Handle
     until: float
 
 
 class Engine:
-    """Open it, run jobs, close it: all in the same thread."""
+    """Open it, run jobs, close it: all in the same thread, except `open_handle`."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        """Open the store in the directory `path`, created if need be.
+    def __init__(self, path: Path, clock: Clock, limits: Limits | None = None) -> None:
+        """Open the store in the directory `path`, created if need be. `limits` bound what analysts ask.
 
         Raises `InputError` when chdb is not installed, when another process has the store open, or when it does not open.
         """
@@ -90,7 +92,7 @@ class Engine:
         self._clock = clock
         self._sessions: dict[str, _Session] = {}
         path = path.resolve()
-        quiet = path / "work"  # the engine reads a config.xml of its working directory: here there is none
+        quiet = path / "work"  # the engine reads the config.xml of its working directory
         try:
             quiet.mkdir(parents=True, exist_ok=True)
             self._lock = (path / "owner.lock").open("a")
@@ -102,9 +104,10 @@ class Engine:
             self._lock.close()
             raise InputError("the store is open in another process: one process owns one path") from None
         self._path = str(path / "data")
+        write_access(quiet, limits or Limits())
         try:
             with contextlib.chdir(quiet):
-                self._root = self._open()
+                self._root = self.open_handle()
         except EngineError as error:
             self._lock.close()
             raise InputError(f"the store does not open ({error}): is the path one of its own?") from error
@@ -127,39 +130,37 @@ class Engine:
             except RuntimeError as error:
                 raise from_engine(error) from None
 
-    def _run(self, handle: _Handle, job: Job) -> Outcome:
+    def _run(self, handle: Handle, job: Job) -> Outcome:
         settings = dict(job.settings)
         if any(not _SETTING.match(name) for name in settings):
             raise EngineError(UNKNOWN_SETTING, "a setting's name is a word")
         if job.database:
-            handle.query("USE `" + job.database.replace("\\", "\\\\").replace("`", "\\`") + "`")
+            handle.query(using(job.database))
         try:
             if settings:
-                handle.query("SET " + ", ".join(f"{name} = {_quoted(value)}" for name, value in settings.items()))
-            if job.read_only:
-                handle.query("SET readonly = 1")
+                handle.query(setting(settings))
             if job.data is not None:
                 self._make_sure_of_room(len(job.data))
                 return _insert(handle, job.statement, job.format, job.data)
-            return _query(handle, job)
+            return outcome_of(handle, job.statement, job)
         finally:
             if settings and job.session is not None and not _fresh(job):
                 _reset(handle, list(settings))
 
     @contextlib.contextmanager
-    def _handle(self, job: Job) -> Generator[_Handle]:
-        """A session's handle, or a fresh one for this job alone. Read-only jobs get a fresh one: there is no way back."""
+    def _handle(self, job: Job) -> Generator[Handle]:
+        """A session's handle, or a fresh one for this job alone. Who sets readonly gets a fresh one: there is no way back."""
         now = self._clock.monotonic()
         for name in [name for name, session in self._sessions.items() if session.until < now]:
             self._sessions.pop(name).handle.close()
         if job.session is None or _fresh(job):
-            handle = self._open()
+            handle = self.open_handle()
             try:
                 yield handle
             finally:
                 handle.close()
             return
-        session = self._sessions.pop(job.session, None) or _Session(self._open(), now)
+        session = self._sessions.pop(job.session, None) or _Session(self.open_handle(), now)
         session.until = now + job.session_seconds
         self._sessions[job.session] = session
         if len(self._sessions) > _MOST_SESSIONS:
@@ -176,19 +177,20 @@ class Engine:
         if disk.f_bavail * disk.f_frsize < _ROOM + _GROWTH * size:
             raise EngineError(NOT_ENOUGH_SPACE, "Code: 243. DB::Exception: the disk is nearly full. (NOT_ENOUGH_SPACE)")
 
-    def _open(self) -> _Handle:
+    def open_handle(self) -> Handle:
+        """A further handle, for any one thread at a time: handles do not wait for each other. Raises `EngineError`."""
         try:
-            return cast("_Handle", self._connect(self._path))
+            return cast("Handle", self._connect(self._path))
         except RuntimeError as error:
             raise from_engine(error) from None
 
 
 def _fresh(job: Job) -> bool:
     """Whether a job must not touch a session's handle: what is read-only once stays so."""
-    return job.read_only or "readonly" in job.settings
+    return "readonly" in job.settings
 
 
-def _reset(handle: _Handle, names: list[str]) -> None:
+def _reset(handle: Handle, names: list[str]) -> None:
     try:
         handle.query("SET " + ", ".join(f"{name} = DEFAULT" for name in names))
     except RuntimeError:
@@ -197,9 +199,10 @@ def _reset(handle: _Handle, names: list[str]) -> None:
                 handle.query(f"SET {name} = DEFAULT")
 
 
-def _query(handle: _Handle, job: Job) -> Outcome:
+def outcome_of(handle: Handle, statement: str, job: Job) -> Outcome:
+    """Run `statement` in place of the job's, in its format and with its parameters. Raises `EngineError`, `RuntimeError`."""
     try:
-        result = handle.query(job.statement, job.format, dict(job.parameters))
+        result = handle.query(statement, job.format, dict(job.parameters))
     except ValueError as error:
         raise EngineError(BAD_ARGUMENTS, "the statement or a parameter cannot be given to the engine") from error
     return Outcome(
@@ -212,7 +215,7 @@ def _query(handle: _Handle, job: Job) -> Outcome:
     )
 
 
-def _insert(handle: _Handle, statement: str, format_name: str, data: bytes) -> Outcome:
+def _insert(handle: Handle, statement: str, format_name: str, data: bytes) -> Outcome:
     """All of `data`, or nothing when it does not parse (tried up to 2.5 million rows) or cannot be stored.
 
     Not by the engine's streaming inserter: what goes wrong when that one commits (no space, a violated constraint) it keeps
@@ -240,5 +243,16 @@ def _file(data: bytes) -> Generator[str]:
         yield file.name
 
 
-def _quoted(value: str) -> str:
+def using(database: str) -> str:
+    """The statement that makes it the current database."""
+    return "USE `" + database.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def setting(settings: Mapping[str, str]) -> str:
+    """The statement that sets them."""
+    return "SET " + ", ".join(f"{name} = {quoted(value)}" for name, value in settings.items())
+
+
+def quoted(value: str) -> str:
+    """A string literal."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

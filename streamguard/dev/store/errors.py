@@ -10,6 +10,10 @@ NOT_IMPLEMENTED = 48
 BAD_ARGUMENTS = 36
 NOT_ENOUGH_SPACE = 243
 UNKNOWN_SETTING = 115
+READONLY = 164
+ACCESS_DENIED = 497
+TOO_MANY_SIMULTANEOUS_QUERIES = 202
+_TIMEOUT_EXCEEDED = 159
 
 _NOT_FOUND = frozenset(
     {16, 46, 47, 50, 56, 60, 73, 81, 115}
@@ -17,7 +21,7 @@ _NOT_FOUND = frozenset(
 _BAD_REQUEST = frozenset(
     {6, 26, 27, 32, 33, 36, 38, 41, 42, 43, 53, 62, 69, 72, 117, 124, 131, 456, 457}
 )  # does not parse
-_FORBIDDEN = frozenset({164, 497})
+_FORBIDDEN = frozenset({192, 193, ACCESS_DENIED, 512, 516})  # who asks is not known, or has no right to
 
 
 class EngineError(StreamguardError):
@@ -37,6 +41,8 @@ class EngineError(StreamguardError):
             return 400
         if self.code in _FORBIDDEN:
             return 403
+        if self.code == _TIMEOUT_EXCEEDED:
+            return 408
         return 501 if self.code == NOT_IMPLEMENTED else 500
 
 

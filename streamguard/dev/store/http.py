@@ -5,7 +5,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -13,9 +13,11 @@ import orjson
 from aiohttp import web
 
 from streamguard.clock import Clock, SystemClock
+from streamguard.dev.store.access import Limits
 from streamguard.dev.store.compression import compress, decompress
 from streamguard.dev.store.engine import Engine, Job, Outcome
-from streamguard.dev.store.errors import BAD_ARGUMENTS, NOT_IMPLEMENTED, EngineError
+from streamguard.dev.store.errors import BAD_ARGUMENTS, NOT_IMPLEMENTED, TOO_MANY_SIMULTANEOUS_QUERIES, EngineError
+from streamguard.dev.store.reader import Question, Reader
 from streamguard.dev.store.statement import harms_the_store, named_format, split_insert
 
 _LARGEST_BODY = 1 << 30
@@ -36,14 +38,15 @@ _OF_THE_TRANSPORT = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """`path` is the store's directory. Port 0 is any free one. A `read_only_port` opens a second listener for analysts, on
-    which every statement runs with readonly=1. Users and passwords are not checked: it listens for its own machine only.
+    """`path` is the store's directory. Port 0 is any free one. A `read_only_port` opens a second listener, for analysts, who may
+    only read, within `limits`. Users and passwords are not checked: it listens for its own machine only.
     """
 
     path: Path
     host: str = "127.0.0.1"
     port: int = 0
     read_only_port: int | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 class EmbeddedStore:
@@ -54,6 +57,9 @@ class EmbeddedStore:
         self._clock = clock or SystemClock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._engine: Engine | None = None
+        self._reader: Reader | None = None
+        self._readers = ThreadPoolExecutor(max_workers=settings.limits.running, thread_name_prefix="reader")
+        self._asking: set[asyncio.Task[Outcome]] = set()
         self._runners: list[web.AppRunner] = []
         self.address = ""
         self.read_only_address: str | None = None
@@ -61,10 +67,13 @@ class EmbeddedStore:
     async def start(self) -> str:
         """Open the path and listen. Returns `host:port`. Raises `InputError` as `Engine` does, `OSError` for a taken port."""
         loop = asyncio.get_running_loop()
-        self._engine = await loop.run_in_executor(self._thread, Engine, self._settings.path, self._clock)
+        limits = self._settings.limits
+        engine = await loop.run_in_executor(self._thread, Engine, self._settings.path, self._clock, limits)
+        self._engine = engine
         try:
             self.address = await self._listen(self._settings.port, read_only=False)
             if self._settings.read_only_port is not None:
+                self._reader = await loop.run_in_executor(self._thread, Reader, engine, limits)
                 self.read_only_address = await self._listen(self._settings.read_only_port, read_only=True)
         except OSError:
             await self.close()
@@ -72,10 +81,13 @@ class EmbeddedStore:
         return self.address
 
     async def close(self) -> None:
-        """Stop listening, let running statements end, and close the path. Closing twice does nothing."""
+        """Stop listening, let running statements end (analysts' are given up), and close the path. Closing twice does nothing."""
+        for task in tuple(self._asking):
+            task.cancel()
         for runner in self._runners:
             await runner.cleanup()
         self._runners.clear()
+        await asyncio.get_running_loop().run_in_executor(None, self._readers.shutdown)
         if self._engine is not None:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.close)
             self._engine = None
@@ -99,7 +111,13 @@ class EmbeddedStore:
         app.add_routes(
             [web.get("/ping", ping), web.get("/replicas_status", ping), web.get("/", query), web.post("/", query)]
         )
-        runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=_STOP_SECONDS)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            shutdown_timeout=_STOP_SECONDS,
+            handler_cancellation=read_only,  # a question is given up when its client goes; what a writer sent is carried out
+        )
         self._runners.append(runner)
         await runner.setup()
         await web.TCPSite(runner, self._settings.host, port).start()
@@ -124,7 +142,10 @@ class EmbeddedStore:
             if not body and "query" not in parameters:
                 return web.Response(text="Ok.\n")
             job = _job(parameters, request.headers, body, read_only=read_only, reads=request.method == "GET")
-            outcome = await asyncio.get_running_loop().run_in_executor(self._thread, engine.run, job)
+            if read_only:
+                outcome = await self._ask(job)
+            else:
+                outcome = await asyncio.get_running_loop().run_in_executor(self._thread, engine.run, job)
         except EngineError as error:
             headers["X-ClickHouse-Exception-Code"] = str(error.code)
             text = f"{error.text} (version {engine.version})\n"
@@ -140,6 +161,28 @@ class EmbeddedStore:
         return web.Response(
             body=payload, headers=headers, content_type=_content_type(headers.get("X-ClickHouse-Format"))
         )
+
+    async def _ask(self, job: Job) -> Outcome:
+        """An analyst's question: a few run at once, some more wait. Cancelled, it is given up."""
+        limits = self._settings.limits
+        if len(self._asking) >= limits.running + limits.waiting:
+            raise EngineError(
+                TOO_MANY_SIMULTANEOUS_QUERIES,
+                "Code: 202. DB::Exception: Too many simultaneous queries. (TOO_MANY_SIMULTANEOUS_QUERIES)",
+            )
+        task = asyncio.create_task(self._answered(Question(job)))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+        return await task
+
+    async def _answered(self, question: Question) -> Outcome:
+        reader, loop = self._reader, asyncio.get_running_loop()
+        assert reader is not None  # made before its port listens
+        try:
+            return await loop.run_in_executor(self._readers, reader.ask, question)
+        except asyncio.CancelledError:
+            await loop.run_in_executor(None, reader.give_up, question)
+            raise
 
 
 async def serve(settings: StoreSettings, *, ready: Callable[[str, str | None], None], stop: asyncio.Event) -> None:
@@ -187,7 +230,6 @@ def _job(
         database=parameters.get("database") or headers.get("X-ClickHouse-Database"),
         session=parameters.get("session_id"),
         session_seconds=_seconds(parameters.get("session_timeout", "60")),
-        read_only=read_only,
     )
 
 

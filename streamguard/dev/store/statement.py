@@ -94,6 +94,13 @@ def _words(text: bytes, word: bytes) -> Generator[int]:
         position = token.end()
 
 
+def tokens(statement: str) -> Generator[tuple[str, str]]:
+    """A statement's tokens, in order: their kind (space, quoted, word, open, close, other) and text. Whole strings, names in
+    quotes and comments are one each."""
+    for token in _TOKEN.finditer(statement.encode()):
+        yield token.lastgroup or "other", token.group().decode(errors="replace")
+
+
 def named_format(statement: str) -> str | None:
     """The format that a statement asks for at its end."""
     found = _TRAILING_FORMAT.search(statement)
