@@ -47,16 +47,16 @@ def read_request(where: str, line: str, defaults: Mapping[str, Any] | None = Non
     if not isinstance(given, dict):
         raise InputError(f"{where}: must be a JSON object with request_id, tenant_id, user_id and messages")
     fields: dict[str, Any] = given
+    for unknown in (name for name in fields if name not in Request.model_fields):
+        near = get_close_matches(unknown, Request.model_fields, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(Request.model_fields)}"
+        raise InputError(f"{where}: a request has no field {unknown!r}; {hint}")
     try:
         request = Request.model_validate({**(defaults or {}), **fields})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "request"
         raise InputError(f"{where}: {field}: {first['msg']}") from None
-    for unknown in request.model_extra or {}:
-        near = get_close_matches(unknown, Request.model_fields, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(Request.model_fields)}"
-        raise InputError(f"{where}: a request has no field {unknown!r}; {hint}")
     if len(line.encode()) > LARGEST_RECORD:
         raise InputError(f"{where}: is longer than a record may be ({LARGEST_RECORD:,} bytes)")
     return request

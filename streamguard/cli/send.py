@@ -11,12 +11,16 @@ from typing import Any
 import click
 import orjson
 
+from streamguard import config
 from streamguard.cli.pipes import quiet_pipe
+from streamguard.cli.reached import must_reach
 from streamguard.cli.request_lines import objects_of, read_request, text_of
 from streamguard.cli.worker import config_option
 from streamguard.client import Client, NotAnswered, NotSent, Request, Response, Told, Unreachable
 from streamguard.errors import InputError
 from streamguard.events.codec import encode
+from streamguard.stream.needs import service_needs
+from streamguard.stream.topics import Topics
 
 MOST_SECONDS = 86_400.0
 
@@ -70,10 +74,12 @@ def send(
     """
     for name in ("aiokafka", "streamguard"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is told here, in one line
-    client = Client.configured(config_file, timeout=timeout)
+    kafka = config.load(config_file).kafka
+    client = Client.configured(kafka, timeout=timeout)
     requests = _requests(client, file, text, prompt, {"tenant_id": tenant, "user_id": user})
     with quiet_pipe():
         try:
+            asyncio.run(must_reach(kafka, service_needs(Topics.load(kafka.prefix))))
             good = asyncio.run(_send(client, requests, wait=wait, stream=stream, at_once=at_once))
         except Unreachable as error:
             raise InputError(str(error)) from None

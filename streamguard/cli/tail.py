@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 
 from streamguard import config
 from streamguard.cli.pipes import quiet_pipe
+from streamguard.cli.reached import must_reach
 from streamguard.cli.tail_records import decoded, fits, line_of, tenant_of
 from streamguard.cli.worker import config_option
 from streamguard.config import Kafka
@@ -21,6 +22,7 @@ from streamguard.events.codec import RECORDS
 from streamguard.intake.clients import received
 from streamguard.intake.contract import Received
 from streamguard.intake.damage import read_carefully
+from streamguard.intake.rights import Rights
 from streamguard.places import partitions_of
 from streamguard.stream.topics import Topic, Topics
 
@@ -74,6 +76,7 @@ def tail(
 
     async def show() -> None:
         shown = 0
+        await must_reach(kafka, Rights({full: frozenset(("READ",))}))
         async with aclosing(_records(kafka, full, from_beginning=from_beginning, follow=follow)) as records:
             async for one in records:
                 record = decoded(RECORDS[chosen.record] if chosen.record else None, one)

@@ -26,7 +26,7 @@ from streamguard.events.reading import ChunkReader, Told
 from streamguard.events.request import Message, Request
 
 if TYPE_CHECKING:  # a service that names its brokers needs none of the configuration
-    from streamguard.config import Cluster
+    from streamguard.config import Cluster, Kafka
 
 log = logging.getLogger(__name__)
 
@@ -76,19 +76,20 @@ class Client:
     @classmethod
     def configured(
         cls,
-        file: Path | str | None = None,
+        source: "Path | str | Kafka | None" = None,
         *,
         timeout: float = TIMEOUT,
         keep: bool = False,
         look_back: float = LOOK_BACK,
     ) -> Self:
-        """From `[kafka]` of a configuration file; None: the one that STREAMGUARD_CONFIG names, or the defaults.
+        """From a configuration file, or its `[kafka]`; None: the file that STREAMGUARD_CONFIG names, or the defaults.
 
         Raises `streamguard.errors.ConfigError` naming the key and what is wrong with it.
         """
         from streamguard import config  # a third of a second: not for those who name their brokers
 
-        kafka = config.load(Path(file) if file is not None else None).kafka
+        file = Path(source) if isinstance(source, str) else source
+        kafka = file if isinstance(file, config.Kafka) else config.load(file).kafka
         return cls(
             kafka.cluster(),
             prefix=kafka.prefix,

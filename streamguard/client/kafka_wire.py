@@ -55,7 +55,7 @@ class KafkaWire:
     async def open(self, take: Take, failed: Failed) -> None:
         self._take, self._failed = take, failed
         try:
-            with self._translated("no broker answers"):
+            with self._translated("no broker takes us"):
                 async with asyncio.timeout(START_SECONDS):
                     self._producer = await self._new_producer()
                     self._responses = self._feed(RESPONSES, self._fetch_wait)
@@ -82,7 +82,7 @@ class KafkaWire:
         headers = [("schema", schema.encode())]
         async with self._one_at_a_time:
             if self._producer is None:
-                with self._translated("no broker answers"):
+                with self._translated("no broker takes us"):
                     self._producer = await self._new_producer()
             producer = self._producer
         try:
