@@ -57,7 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, passwords: Path) -> Server:
 
 
 def test_the_writer_may_do_what_the_sink_does_and_no_more(server: Server) -> None:
-    row = "INSERT INTO streamguard.payloads (tenant_id, request_id, prompt_text) VALUES ('acme', 'r-1', 'hello')"
+    row = "INSERT INTO streamguard.payloads (ts, tenant_id, request_id) VALUES (now64(6), 'acme', 'r-1')"
     told = server.ask(
         "streamguard_writer",
         [row, "SELECT count() FROM streamguard.payloads", "DROP TABLE streamguard.requests", "CREATE DATABASE other"],
