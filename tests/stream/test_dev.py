@@ -1,12 +1,206 @@
-"""`streamguard dev` as people use it: what it says, what it keeps, what it leaves running."""
+"""`streamguard dev` as people use it: what it says, what it mends, what it keeps, and that it leaves nothing running."""
 
+import asyncio
+import re
+import signal
+import subprocess
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import psutil
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from tests.support.dev_line import Dev
+from tests.support.dev_line import Dev, dev_command, launch_dev, start_dev, stop_dev
 
+pytest.importorskip("confluent_kafka")
+pytest.importorskip("chdb")
 pytestmark = pytest.mark.slow
 
+SECONDS = 30.0
+_ENDED = re.compile(r"ended ([\d,]+) \(([\d,]+) answered, ([\d,]+) refused")
 
-def test_it_is_there(dev: Dev) -> None:
-    assert dev.config.exists()
-    assert dev.kafka
+
+class Service:
+    """Sends requests and waits for the responses, as a service does that knows `dev.env` alone."""
+
+    def __init__(self, dev: Dev) -> None:
+        self._producer = AIOKafkaProducer(bootstrap_servers=dev.kafka, acks="all")
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=dev.kafka, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100
+        )
+        self._arrived: dict[str, str] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, dev: Dev) -> "AsyncGenerator[Service]":
+        service = cls(dev)
+        async with service._producer, service._consumer:
+            service._consumer.assign([TopicPartition("responses", number) for number in range(4)])
+            yield service
+
+    async def raw(self, value: bytes, key: bytes = b"tests") -> None:
+        await self._producer.send_and_wait("requests", value, key=key)
+
+    async def ask(self, name: str, **fields: Any) -> None:
+        request = {
+            "request_id": name,
+            "tenant_id": "dev-tests",
+            "user_id": f"user-of-{name}",
+            "feature": "chat",
+            "messages": [{"role": "user", "content": f"When does {name} arrive?"}],
+            **fields,
+        }
+        await self.raw(orjson.dumps(request), b"dev-tests")
+
+    async def ends(self, names: Sequence[str]) -> Mapping[str, str]:
+        """The status of each of these requests, once all have ended."""
+        async with asyncio.timeout(SECONDS):
+            while not set(names) <= self._arrived.keys():
+                for records in (await self._consumer.getmany(timeout_ms=200)).values():
+                    for record in records:
+                        response = orjson.loads(record.value or b"{}")
+                        self._arrived[response["request_id"]] = response["status"]
+        return {name: self._arrived[name] for name in names}
+
+
+def rows(url: str, sql: str) -> str:
+    answer = httpx.get(url, params={"query": sql, "database": "streamguard"}, trust_env=False, timeout=10.0)
+    return answer.raise_for_status().text.strip()
+
+
+async def until(dev: Dev, holds: Callable[[str], bool]) -> str:
+    """What dev has printed, once this holds for it."""
+    begun = time.monotonic()
+    while not holds(printed := dev.printed.read_text()):
+        assert dev.process.poll() is None, printed
+        assert time.monotonic() - begun < SECONDS, printed
+        await asyncio.sleep(0.05)
+    return printed
+
+
+def told(printed: str) -> tuple[int, int, int]:
+    """Requests ended, answered and refused, summed over all lines of state."""
+    found = _ENDED.findall(printed)
+    ended, answered, refused = (sum(int(match[place].replace(",", "")) for match in found) for place in range(3))
+    return ended, answered, refused
+
+
+def children(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def kill(dev: Dev, *words: str) -> None:
+    """SIGKILL for the process of dev whose command line holds these words."""
+    next(child for child in children(dev.process) if set(words) <= set(child.cmdline())).kill()
+
+
+def assert_gone(processes: Sequence[psutil.Process]) -> None:
+    assert processes
+    _, alive = psutil.wait_procs(processes, timeout=10)
+    assert alive == [], "left running"
+
+
+async def test_it_tells_true_numbers_mends_what_dies_and_ends_with_its_broker(tmp_path: Path) -> None:
+    dev = start_dev(tmp_path, "--every", "0.5")
+    started = children(dev.process)
+    try:
+        async with Service.of(dev) as service:
+            good, bad = [f"parcel-{number}" for number in range(9)], [f"order-{number}" for number in range(4)]
+            for name in good:
+                await service.ask(name)
+            for name in bad:
+                await service.ask(name, consent={"processing": False})
+            await service.raw(b"no json")
+            ends = await service.ends(good + bad)
+            assert [ends[name] for name in good + bad] == ["answered"] * 9 + ["refused"] * 4
+            printed = await until(
+                dev, lambda printed: told(printed)[0] >= 13 and "under way 0 · dead letters 1 " in printed
+            )
+            assert told(printed) == (13, 9, 4)
+            costs = sum(float(cost) for cost in re.findall(r"\$([\d.]+)", printed))
+            assert costs == pytest.approx(float(rows(dev.clickhouse, "SELECT sum(cost) FROM requests")), abs=1e-9)
+            assert costs > 0
+
+            kill(dev, "worker")
+            await until(dev, lambda printed: "process worker-0 ended with signal SIGKILL: starting it again" in printed)
+            await service.ask("after")
+            assert await service.ends(["after"]) == {"after": "answered"}
+            kill(dev, "store", "streamguard-dev/store")
+            await service.ask("later")
+            printed = await until(dev, lambda printed: told(printed)[0] >= 15)
+            assert told(printed) == (15, 11, 4)
+            assert "restarts 2 " in printed.splitlines()[-1]
+            assert rows(dev.clickhouse, "SELECT count() FROM requests") == "15"
+            assert int(rows(dev.payloads, "SELECT count() FROM payloads")) > 0
+
+        second = subprocess.run(dev_command(), cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30)
+        assert (second.returncode, second.stdout) == (2, "")
+        assert "another dev is running in it" in second.stderr
+        assert len(second.stderr.splitlines()) == 1
+
+        running = children(dev.process)
+        kill(dev, "broker")
+        assert dev.process.wait(SECONDS) == 1
+        last = dev.printed.read_text().splitlines()[-1]
+        assert "process broker ended with signal SIGKILL; what it held is gone" in last
+        assert_gone(started + running)
+    finally:
+        stop_dev(dev)
+
+
+async def test_a_restart_keeps_the_rows_and_takes_new_ones_and_fresh_begins_anew(tmp_path: Path) -> None:
+    for kept in (0, 3):
+        dev = start_dev(tmp_path, "--every", "0.5", *(("--processes", "2") if kept else ()))
+        try:
+            async with Service.of(dev) as service:
+                names = [f"{kept}-{number}" for number in range(3)]  # what lies at the same offsets as before
+                for name in names:
+                    await service.ask(name)
+                await service.ends(names)
+            printed = await until(dev, lambda printed: told(printed)[0] >= 3)
+            assert told(printed)[0] == 3
+            assert (f"kept from before: {kept} requests" in printed) == bool(kept)
+            assert rows(dev.clickhouse, "SELECT count() FROM requests") == str(3 + kept)
+            running = children(dev.process)
+            dev.process.send_signal(signal.SIGINT)
+            assert dev.process.wait(SECONDS) == 0
+            assert_gone(running)
+        finally:
+            stop_dev(dev)
+    process = launch_dev(tmp_path, "--fresh")
+    try:
+        began = await children_of(process, "store")
+        assert not (tmp_path / "streamguard-dev" / "store" / "data" / "store").exists()
+        process.send_signal(signal.SIGINT)  # while everything starts
+        assert process.wait(SECONDS) == 0
+        assert_gone(began)
+    finally:
+        process.kill()
+
+
+async def test_nothing_outlives_a_dev_that_is_killed(tmp_path: Path) -> None:
+    process = launch_dev(tmp_path)
+    try:
+        began = await children_of(process, "worker")
+    finally:
+        process.kill()
+    process.wait()
+    assert_gone(began)
+
+
+async def children_of(process: "subprocess.Popen[bytes]", command: str) -> list[psutil.Process]:
+    """All its children, once there is one that runs this command."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < SECONDS:
+        found = children(process)
+        with suppress(psutil.Error):
+            if any(command in child.cmdline() for child in found):
+                return found
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"no {command} was started")

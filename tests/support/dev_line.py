@@ -57,6 +57,7 @@ class Dev:
 def start_dev(directory: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Dev:
     """Start `streamguard dev` in the directory (its folder is `streamguard-dev` there) and wait until it is ready."""
     printed, folder = directory / "dev.out", directory / "streamguard-dev"
+    (folder / "dev.env").unlink(missing_ok=True)  # of an earlier one that was killed
     process = launch_dev(directory, *arguments, environment=environment)
     until = time.monotonic() + START_SECONDS
     while not (folder / "dev.env").exists():

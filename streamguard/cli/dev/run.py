@@ -63,6 +63,7 @@ class DevRun:
             except Interrupted:
                 pass
             finally:
+                (self._folder.path / ENVIRONMENT).unlink(missing_ok=True)  # nothing is there any more
                 self._say("stopping everything")
                 await self._parts.stop()
                 self._say(f"stopped; {self._folder.path} keeps what the stores hold, what the broker held is gone")
@@ -123,7 +124,7 @@ class DevRun:
             )
 
     def _write_environment(self, at: Addresses) -> None:
-        """The addresses as a shell reads them. It is there from the moment that everything is ready."""
+        """The addresses as a shell reads them. They are there from the moment that everything is ready until it is stopped."""
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in self._environment(at).items()]
         unfinished = self._folder.path / f"{ENVIRONMENT}.part"
         unfinished.write_text("".join(lines), encoding="utf-8")
@@ -155,8 +156,12 @@ class DevRun:
 
 def _stamp(clock: Clock) -> str:
     """A word that no other run has."""
-    return f"{clock.now_us():x}"
+    return f"{_now(clock):%Y%m%dT%H%M%S%f}"
 
 
 def _time(clock: Clock) -> str:
-    return datetime.fromtimestamp(clock.now_us() / 1e6).astimezone().strftime("%H:%M:%S")
+    return f"{_now(clock):%H:%M:%S}"
+
+
+def _now(clock: Clock) -> datetime:
+    return datetime.fromtimestamp(clock.now_us() / 1e6).astimezone()

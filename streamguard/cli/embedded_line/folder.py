@@ -67,7 +67,7 @@ def held_folder(path: Path, kind: Kind, *, fresh: bool = False) -> Generator[Fol
             raise InputError(f"{path}: is not a folder; name another one with {kind.option}")
         if path.exists() and any(path.iterdir()) and not mark.exists():
             raise InputError(f"{path}: holds something that is not a {kind.name}'s; {another}")
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will hold texts
         handle = os.open(mark, os.O_CREAT | os.O_RDWR, 0o644)
     except OSError as error:
         raise InputError(f"{path}: cannot be used ({error.strerror}); {another}") from None

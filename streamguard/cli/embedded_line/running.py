@@ -12,9 +12,9 @@ from streamguard.errors import InputError
 T = TypeVar("T")
 
 
-def check_extra() -> None:
-    """Raise `InputError` when the embedded parts are not installed."""
-    missing = [name for name in ("confluent_kafka", "chdb") if find_spec(name) is None]
+def check_extra(find: Callable[[str], object | None] = find_spec) -> None:
+    """Raise `InputError` when the embedded parts are not installed, as far as `find` finds them."""
+    missing = [name for name in ("confluent_kafka", "chdb") if find(name) is None]
     if missing:
         raise InputError(f"{' and '.join(missing)} missing; install them: pip install 'streamguard[embedded]'")
 
