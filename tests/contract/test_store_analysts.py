@@ -1,0 +1,375 @@
+"""What analysts can and cannot do on the embedded store's read-only port."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from streamguard.dev.store import EmbeddedStore, Limits, StoreSettings
+
+SLOW = "SELECT sum(cityHash64(number, toString(number))) FROM numbers(1500000000)"  # a minute or more
+SECRET = "what no analyst may read"
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def port(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncGenerator[tuple[httpx.AsyncClient, httpx.AsyncClient, Path]]:
+    """Owner's and analyst's client of one store with a table `t` of ten rows, and a directory with a file `secret`."""
+    folder = tmp_path_factory.mktemp("analysts")
+    (folder / "secret").write_text(SECRET + "\n")
+    limits = Limits(max_execution_time=2.0, max_result_rows=1000, max_rows_to_read=2_000_000_000, running=2, waiting=1)
+    async with (
+        EmbeddedStore(StoreSettings(path=folder / "store", read_only_port=0, limits=limits)) as store,
+        httpx.AsyncClient(base_url=f"http://{store.address}", timeout=30, trust_env=False) as owner,
+        httpx.AsyncClient(base_url=f"http://{store.read_only_address}", timeout=30, trust_env=False) as analyst,
+    ):
+        for statement in (
+            "CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a",
+            "INSERT INTO t SELECT number FROM numbers(10)",
+        ):
+            assert (await owner.post("/", content=statement)).status_code == 200
+        yield owner, analyst, folder
+
+
+Port = tuple[httpx.AsyncClient, httpx.AsyncClient, Path]
+
+WRITES = (
+    """
+INSERT INTO t VALUES (1)
+INSERT INTO t SELECT 1
+INSERT INTO t FORMAT CSV 1
+INSERT INTO t FROM INFILE '{folder}/secret' FORMAT CSV
+INSERT INTO FUNCTION file('{folder}/out', 'CSV', 'a UInt64') SELECT 1
+INSERT INTO FUNCTION url('http://127.0.0.1:1/', 'CSV', 'a UInt64') SELECT 1
+CREATE TABLE x (a Int8) ENGINE = Memory
+CREATE TEMPORARY TABLE x (a Int8)
+CREATE VIEW x AS SELECT 1
+CREATE FUNCTION x AS a -> a
+CREATE DATABASE x
+CREATE DICTIONARY x (a UInt64) PRIMARY KEY a SOURCE(FILE(path '{folder}/secret' format 'TSV')) LAYOUT(FLAT()) LIFETIME(1)
+CREATE USER x
+CREATE NAMED COLLECTION x AS a = 1
+DROP TABLE t
+DROP TABLE t SYNC
+DETACH TABLE t
+ATTACH TABLE t
+ATTACH TABLE x FROM '{folder}' (a UInt64) ENGINE = MergeTree ORDER BY a
+RENAME TABLE t TO u
+EXCHANGE TABLES t AND t
+TRUNCATE TABLE t
+OPTIMIZE TABLE t FINAL
+ALTER TABLE t DELETE WHERE 1
+ALTER TABLE t ADD COLUMN b Int8
+DELETE FROM t WHERE 1
+UPDATE t SET a = 1 WHERE 1
+BACKUP TABLE t TO File('{folder}/backup')
+BACKUP TABLE t TO Disk('default', 'x')
+RESTORE TABLE t FROM File('{folder}/backup')
+SYSTEM SHUTDOWN
+SYSTEM STOP MERGES
+SYSTEM FLUSH LOGS
+SYSTEM DROP MARK CACHE
+KILL QUERY WHERE 1
+KILL MUTATION WHERE 1
+GRANT ALL ON *.* TO default
+REVOKE ALL ON *.* FROM default
+SET readonly = 0
+SET max_execution_time = 1
+SET ROLE owner
+SET ROLE ALL
+SET profile = 'default'
+SET DEFAULT ROLE ALL TO default
+EXECUTE AS default SELECT 1
+USE system
+SELECT 1 SETTINGS readonly = 0
+SELECT 1 SETTINGS profile = 'default'
+SELECT * FROM (SELECT 1 SETTINGS profile = 'default')
+SELECT 1 SETTINGS format_template_row = '{folder}/secret' FORMAT Template
+SELECT 1 SETTINGS max_threads = 1, log_comment = 'x'
+SELECT 1 INTO OUTFILE '{folder}/out'
+SELECT 1 INTO OUTFILE '{folder}/secret' TRUNCATE
+SELECT 1 INTO OUTFILE '{folder}/out' APPEND FORMAT CSV
+EXPLAIN SELECT 1 INTO OUTFILE '{folder}/out'
+SHOW TABLES INTO OUTFILE '{folder}/out'
+SELECT 1 /* */ INTO -- hidden
+ OUTFILE '{folder}/out'
+""".strip()
+    .replace("hidden\n OUTFILE", "hidden\x00 OUTFILE")
+    .splitlines()
+)
+"""Whatever changes something, refused as ClickHouse refuses it in readonly mode. A zero byte stands for a line's end."""
+
+REACHES = """
+SELECT file('{folder}/secret')
+SELECT `file`('{folder}/secret')
+SELECT /* */ file /* */ ('{folder}/secret')
+SELECT * APPLY file FROM (SELECT '{folder}/secret')
+SELECT * APPLY(file) FROM (SELECT '{folder}/secret')
+SELECT arrayMap(x -> file(x), ['{folder}/secret'])
+SELECT (SELECT file('{folder}/secret'))
+WITH file('{folder}/secret') AS x SELECT x
+SELECT a FROM t WHERE file('{folder}/secret') != ''
+EXPLAIN SELECT file('{folder}/secret')
+SELECT * FROM view(SELECT file('{folder}/secret'))
+SELECT * FROM eval('SELECT file(\\'{folder}/secret\\')')
+SELECT * FROM file('{folder}/secret', 'LineAsString')
+SELECT * FROM FILE('{folder}/secret', 'LineAsString')
+SELECT * FROM "{folder}/secret"
+SELECT * FROM `{folder}/secret`
+SELECT * FROM fileCluster('default', '{folder}/secret', 'LineAsString')
+SELECT * FROM filesystem('{folder}')
+DESCRIBE TABLE file('{folder}/secret')
+DESCRIBE file('{folder}/secret', 'CSVWithNames')
+DESCRIBE TABLE "{folder}/secret"
+DESCRIBE url('http://127.0.0.1:1/x')
+DESCRIBE s3('http://127.0.0.1:1/bucket/x')
+DESCRIBE mysql('127.0.0.1:1', 'a', 'b', 'c', 'd')
+DESCRIBE postgresql('127.0.0.1:1', 'a', 'b', 'c', 'd')
+DESCRIBE remote('127.0.0.1:1', 'system', 'one')
+SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')
+SELECT * FROM urlCluster('default', 'http://127.0.0.1:1/', 'LineAsString')
+SELECT * FROM s3('http://127.0.0.1:1/bucket/x', 'CSV', 'a String')
+SELECT * FROM gcs('http://127.0.0.1:1/bucket/x', 'CSV', 'a String')
+SELECT * FROM azureBlobStorage('x', 'y', 'z')
+SELECT * FROM hdfs('hdfs://127.0.0.1:1/x', 'TSV', 'a String')
+SELECT * FROM iceberg('http://127.0.0.1:1/bucket/x')
+SELECT * FROM icebergLocal('{folder}')
+SELECT * FROM deltaLake('http://127.0.0.1:1/bucket/x')
+SELECT * FROM deltaLakeLocal('{folder}')
+SELECT * FROM remote('127.0.0.1:1', 'system', 'one')
+SELECT * FROM remoteSecure('127.0.0.1:1', 'system', 'one')
+SELECT * FROM cluster('default', 'system', 'one')
+SELECT * FROM mysql('127.0.0.1:1', 'a', 'b', 'c', 'd')
+SELECT * FROM postgresql('127.0.0.1:1', 'a', 'b', 'c', 'd')
+SELECT * FROM mongodb('127.0.0.1:1', 'a', 'b', 'c', 'd', 'a String')
+SELECT * FROM redis('127.0.0.1:1', 'a', 'a String')
+SELECT * FROM sqlite('{folder}/x.db', 't')
+SELECT * FROM odbc('DSN=a', 'b', 'c')
+SELECT * FROM jdbc('DSN=a', 'b', 'c')
+SELECT * FROM executable('x.sh', 'TSV', 'a String')
+SELECT * FROM dictionary('d')
+SELECT * FROM Python(handle)
+SELECT * FROM python(settings)
+SELECT * FROM loop(t) LIMIT 1
+SELECT * FROM input('a Int8')
+SELECT aiGenerate('x', 'y')
+SELECT addressToLine(toUInt64(1))
+SHOW USERS
+SHOW ROLES
+SELECT * FROM system.users
+""".strip().splitlines()
+"""Whatever reads beyond the store's tables, or more than its owner grants."""
+
+
+def given(statement: str, folder: Path) -> str:
+    return statement.replace("{folder}", str(folder)).replace("\x00", "\n")
+
+
+@pytest.mark.parametrize("statement", WRITES, ids=range(len(WRITES)))
+async def test_nothing_is_changed(port: Port, statement: str) -> None:
+    owner, analyst, folder = port
+    for method in ("POST", "GET"):
+        asked = {"query": given(statement, folder)}
+        refused = await analyst.request(method, "/", params=asked)
+        code = refused.headers.get("X-ClickHouse-Exception-Code")
+        assert (refused.status_code, code) == (500, "164"), refused.text
+    assert (await owner.post("/", content="SELECT count(), sum(a) FROM t")).text == "10\t45\n"
+    assert sorted(path.name for path in folder.iterdir()) == ["secret", "store"]
+    assert (folder / "secret").read_text() == SECRET + "\n"
+
+
+@pytest.mark.parametrize("statement", REACHES, ids=range(len(REACHES)))
+async def test_nothing_beyond_the_tables_is_read(port: Port, statement: str) -> None:
+    _, analyst, folder = port
+    refused = await analyst.post("/", content=given(statement, folder))
+    code = refused.headers.get("X-ClickHouse-Exception-Code")
+    assert (refused.status_code, code) == (403, "497"), refused.text
+    assert SECRET not in refused.text
+
+
+async def asked(analyst: httpx.AsyncClient, statement: str, **settings: str) -> tuple[int, str, str]:
+    """Status, ClickHouse's code or nothing, body."""
+    answer = await analyst.post("/", params=settings, content=statement)
+    return answer.status_code, answer.headers.get("X-ClickHouse-Exception-Code", ""), answer.text
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT 1",
+        "select 1 -- ; DROP TABLE t",
+        "SELECT 1;",
+        "SELECT 1 /* a */ ; -- b",
+        "(SELECT 1) UNION ALL (SELECT 2)",
+        "WITH 1 AS x SELECT x",
+        "FROM t SELECT count()",
+        "SHOW TABLES",
+        "SHOW CREATE TABLE t",
+        "SHOW DATABASES",
+        "DESCRIBE TABLE t",
+        "DESC t",
+        "EXISTS t",
+        "EXPLAIN SELECT 1",
+        "EXPLAIN AST SELECT 1",
+        "SELECT 'INTO OUTFILE', ';', 'file(', '-- ' FORMAT JSONEachRow",
+        "SELECT $$; DROP TABLE t; $$",
+        "SELECT a AS file, file FROM t",
+        "SELECT sum(a) FROM merge('default', '^t$')",
+        "SELECT * FROM numbers(3)",
+        "SELECT 1 SETTINGS max_execution_time = 1, max_threads = 1, output_format_json_quote_64bit_integers = 0 FORMAT JSON",
+        "SELECT * FROM system.columns WHERE table = 't'",
+        "SELECT name FROM system.tables WHERE database = 'default'",
+        "SELECT displayName(), version(), revision(), timezone()",
+    ],
+)
+async def test_whatever_only_reads_the_tables_is_answered(port: Port, statement: str) -> None:
+    _, analyst, _ = port
+    status, _, body = await asked(analyst, statement)
+    assert (status, bool(body)) == (200, True), body
+
+
+async def test_one_statement_a_request(port: Port) -> None:
+    owner, analyst, folder = port
+    for statement in (
+        "SELECT 1; SELECT 2",
+        "SELECT 1; DROP TABLE t",
+        f"SELECT 1;\nSELECT file('{folder}/secret')",
+        "SELECT 1;;SET ROLE owner",
+    ):
+        assert (await asked(analyst, statement))[:2] == (400, "62"), statement
+    # in two parts, as HTTP clients may send them
+    split = await analyst.post("/", params={"query": "SELECT 1;"}, content="DROP TABLE t")
+    assert split.headers["X-ClickHouse-Exception-Code"] == "62"
+    assert (await owner.post("/", content="SELECT count() FROM t")).text == "10\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "profile",
+        "format_template_row",
+        "format_schema",
+        "log_comment",
+        "allow_ddl",
+        "s3_max_redirects",
+        "additional_table_filters",
+        "no_such_setting",
+    ],
+)
+async def test_a_setting_that_is_not_about_reading_is_refused(port: Port, name: str) -> None:
+    _, analyst, _ = port
+    status, code, body = await asked(analyst, "SELECT 1", **{name: "1"})
+    assert (status, code) == (500, "164")
+    assert f"Cannot modify '{name}'" in body
+
+
+async def test_what_clients_say_of_readonly_users_roles_and_sessions_changes_nothing(port: Port) -> None:
+    owner, analyst, _ = port
+    for tricks in (
+        {"readonly": "0"},
+        {"user": "default", "password": ""},
+        {"role": "owner"},
+        {"session_id": "one"},
+        {"session_id": "one", "session_timeout": "60"},
+        {"default_format": "JSON"},
+        {"param_t": "t"},
+    ):
+        status, code, _ = await asked(analyst, "TRUNCATE TABLE t", **tricks)
+        assert (status, code) == (500, "164"), tricks
+        assert (await asked(analyst, "SELECT currentRoles()", **tricks))[2].count("owner") == 0
+    headers = {"X-ClickHouse-User": "default", "X-ClickHouse-Key": "", "X-ClickHouse-Database": "default"}
+    assert (await analyst.post("/", content="DROP TABLE t", headers=headers)).headers[
+        "X-ClickHouse-Exception-Code"
+    ] == "164"
+    form = {"query": (None, "DROP TABLE t"), "readonly": (None, "0")}
+    assert (await analyst.post("/", files=form)).headers["X-ClickHouse-Exception-Code"] == "164"
+    assert (await owner.post("/", content="SELECT count() FROM t")).text == "10\n"
+
+
+async def test_a_table_named_by_a_parameter_is_a_table_of_the_store(port: Port) -> None:
+    _, analyst, folder = port
+    question = "SELECT count() FROM {t:Identifier}"
+    assert (await asked(analyst, question, param_t="t"))[2] == "10\n"
+    assert (await asked(analyst, question, param_t=f"{folder}/secret"))[:2] == (403, "497")
+
+
+async def test_a_limit_can_be_lowered_and_not_raised(port: Port) -> None:
+    _, analyst, _ = port
+
+    async def limit(name: str, **settings: str) -> str:
+        return (await asked(analyst, f"SELECT getSetting('{name}')", **settings))[2].strip()
+
+    assert await limit("max_result_rows") == "1000"
+    for given_, found in (("10", "10"), ("5000", "1000"), ("0", "1000"), ("-1", "1000"), ("many", "1000")):
+        assert await limit("max_result_rows", max_result_rows=given_) == found
+    assert await limit("max_execution_time", max_execution_time="60") == "2"
+    assert await limit("max_execution_time", max_execution_time="1") == "1"
+    # inside a statement ClickHouse itself judges: lower is obeyed, higher refused, none is not to be had
+    assert (await asked(analyst, "SELECT number FROM numbers(20) SETTINGS max_result_rows = 10"))[:2] == (500, "396")
+    for more in ("max_result_rows = 1001", "max_result_rows = 0", "max_execution_time = 60", "max_execution_time = 0"):
+        assert (await asked(analyst, f"SELECT 1 SETTINGS {more}"))[1] == "452", more
+
+
+async def test_answers_that_are_too_large_and_questions_that_read_too_much_are_refused(port: Port) -> None:
+    _, analyst, _ = port
+    assert (await asked(analyst, "SELECT number FROM numbers(1001)"))[:2] == (500, "396")
+    cut = await asked(analyst, "SELECT number FROM numbers(100000)", result_overflow_mode="break", max_block_size="100")
+    assert (cut[0], cut[2].count("\n") < 3000) == (200, True)
+    assert (await asked(analyst, "SELECT count() FROM numbers(2000) WHERE number % 2", max_rows_to_read="1000"))[
+        1
+    ] == "158"
+    assert (await asked(analyst, "SELECT groupArray(number) FROM numbers(3000000)", max_memory_usage="10000000"))[
+        1
+    ] == "241"
+
+
+@pytest.mark.slow
+async def test_a_question_that_takes_too_long_ends_while_inserts_go_on(port: Port) -> None:
+    owner, analyst, _ = port
+    assert (await owner.post("/", content="CREATE TABLE w (a UInt64) ENGINE = MergeTree ORDER BY a")).status_code == 200
+    began = time.monotonic()
+    slow = [asyncio.create_task(asked(analyst, SLOW)) for _ in range(2)]
+    waits: list[float] = []
+    while not all(task.done() for task in slow):
+        sent = time.monotonic()
+        inserted = await owner.post("/", params={"query": "INSERT INTO w FORMAT CSV"}, content="1\n" * 1000)
+        waits.append(time.monotonic() - sent)
+        assert inserted.status_code == 200
+    assert [(await task)[:2] for task in slow] == [(408, "159")] * 2
+    assert 1.9 < time.monotonic() - began < 15
+    assert len(waits) > 10
+    assert sorted(waits)[len(waits) // 2] < 0.5, "an insert waited for the questions"
+
+
+@pytest.mark.slow
+async def test_more_questions_than_may_wait_are_refused(port: Port) -> None:
+    _, analyst, _ = port
+    four = await asyncio.gather(*(asked(analyst, SLOW, max_execution_time="0.5") for _ in range(4)))
+    assert sorted(answer[:2] for answer in four) == [(408, "159")] * 3 + [(500, "202")]
+
+
+async def test_a_question_whose_client_has_gone_is_given_up(port: Port) -> None:
+    owner, analyst, _ = port
+    running = (
+        "SELECT count() FROM system.processes WHERE query LIKE '%1500000000%' AND query NOT LIKE '%system.processes%'"
+    )
+
+    async def until(wanted: str) -> None:
+        async with asyncio.timeout(1.5):  # shorter than the time limit, which would end it too
+            while (await owner.post("/", content=running)).text != wanted:
+                await asyncio.sleep(0.01)
+
+    async with httpx.AsyncClient(base_url=analyst.base_url, trust_env=False) as impatient:
+        asking = asyncio.create_task(impatient.post("/", content=SLOW))
+        await until("1\n")
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+    await until("0\n")
