@@ -53,8 +53,8 @@ def check_command(file: Path | None, config_file: Path | None) -> None:
         from streamguard.cli.config_problems import problems  # everything that a worker is built of
 
         _refuse(source, problems(loaded))
-        routes = ", ".join(loaded.routes) or "none"
-        click.echo(f"{source}: ok, {len(loaded.providers)} providers, routes: {routes}")
+        names, routes = (", ".join(some) or "none" for some in ([one.name for one in loaded.providers], loaded.routes))
+        click.echo(f"{source}: ok; providers: {names}; routes: {routes}")
 
 
 @configuration.command("show")
