@@ -35,7 +35,7 @@ const protocol = env.KAFKA_SECURITY_PROTOCOL ?? "PLAINTEXT";
 const kafka = new Kafka({
   brokers: options.brokers.split(","),
   logLevel: logLevel.NOTHING,
-  retry: { retries: 3 },
+  retry: { retries: 2 },
   ssl: protocol.endsWith("SSL") && (env.KAFKA_SSL_CA_FILE ? { ca: readFileSync(env.KAFKA_SSL_CA_FILE) } : true),
   sasl: protocol.startsWith("SASL")
     ? {

@@ -10,6 +10,7 @@ from sys import executable
 from streamguard.config import plain_environment
 from streamguard.processes import die_with_parent
 from tests.support.node import installed
+from tests.support.unavailable import or_skip
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "clients"
 CLIENTS = ("ask_confluent.py", "ask_aiokafka.py", "ask_kafkajs.mjs")
@@ -53,6 +54,12 @@ class Client:
                 await process.wait()
         said = dict(line.split(": ", 1) for line in out.decode().splitlines())
         return Told(process.returncode or 0, said, complaint.decode())
+
+
+async def all_ask(brokers: str, *options: str, prefix: str = "") -> list[Told]:
+    """What each of them tells, side by side: for what takes its time and no processor. Skips where one cannot be had."""
+    clients = or_skip(lambda: [client(name) for name in CLIENTS])
+    return await asyncio.gather(*(one.ask(brokers, "Where is my parcel?", *options, prefix=prefix) for one in clients))
 
 
 def client(name: str) -> Client:

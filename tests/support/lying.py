@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.partitioner import murmur2
 
 from streamguard.cli.embedded_line.settings import PARTITIONS
 
@@ -29,3 +30,16 @@ async def lying(brokers: str, topic: str, *, partitions: int = PARTITIONS) -> li
         return found
     finally:
         await consumer.stop()
+
+
+async def its_record(brokers: str, topic: str, request_id: str) -> Lying:
+    """The only record of a request on `requests`. One on another partition than its tenant's would be there twice: admit sends
+    it on."""
+    of_it = [one for one in await lying(brokers, topic) if one.value and f'"{request_id}"'.encode() in one.value]
+    assert len(of_it) == 1
+    return of_it[0]
+
+
+def home(tenant: str) -> int:
+    """The partition of a tenant's requests."""
+    return (murmur2(tenant.encode()) & 0x7FFFFFFF) % PARTITIONS

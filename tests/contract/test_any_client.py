@@ -1,0 +1,91 @@
+"""Real Kafka, and clients that are not ours: the plain examples, and what is legal for a producer in any language."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+from confluent_kafka import Producer
+
+from tests.support.clients import CLIENTS, all_ask, client
+from tests.support.kafka import KafkaNode, unique
+from tests.support.line import Line
+from tests.support.lying import home, its_record, lying
+from tests.support.unavailable import or_skip
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+
+TENANT = "globex"
+"""Whose requests librdkafka's own default would put on another partition."""
+CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
+ONE_BATCH = {"linger.ms": 200}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def line(kafka: KafkaNode, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Line]:
+    async with Line(kafka.brokers, tmp_path_factory.mktemp("any"), prefix=unique("any") + ".") as line:
+        yield line
+
+
+def request(name: str) -> dict[str, Any]:
+    messages = [{"role": "user", "content": "Where is my parcel?"}]
+    return {"request_id": name, "tenant_id": TENANT, "user_id": name, "messages": messages}
+
+
+def produce(producer: Producer, line: Line, *names: str) -> None:
+    for name in names:
+        producer.produce(line.topics.full("requests"), orjson.dumps(request(name)), TENANT.encode())
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+async def test_an_example_asks_over_real_kafka(name: str, kafka: KafkaNode, line: Line) -> None:
+    asker = or_skip(lambda: client(name))
+    told = await asker.ask(kafka.brokers, "Where is my parcel?", "--tenant", TENANT, prefix=line.topics.prefix)
+    assert (told.status, told.said.get("status"), told.complaint) == (0, "answered", "")
+    response, _ = await line.ended(told.said["request"])
+    assert told.said["output"] == response["output"]
+    record = await its_record(kafka.brokers, line.topics.full("requests"), told.said["request"])
+    assert (record.key, record.partition) == (TENANT.encode(), home(TENANT))
+
+
+async def test_an_example_says_that_topics_are_missing(kafka: KafkaNode) -> None:
+    for told in await all_ask(kafka.brokers, "--timeout", "10", prefix=unique("none") + "."):
+        assert (told.status, told.said) == (2, {})
+        assert told.complaint.startswith("the cluster cannot be used: ")
+        assert told.complaint.count("\n") == 1
+
+
+async def test_batches_of_every_compression_are_answered(kafka: KafkaNode, line: Line) -> None:
+    names = {codec: [f"{codec}-{number}" for number in range(5)] for codec in CODECS}
+    for codec in CODECS:
+        producer = Producer({"bootstrap.servers": kafka.brokers, "compression.type": codec, **ONE_BATCH})
+        produce(producer, line, *names[codec])
+        assert producer.flush(10) == 0
+    ended = await asyncio.gather(*(line.ended(name) for several in names.values() for name in several))
+    assert {response["status"] for response, _ in ended} == {"answered"}
+
+
+async def test_transactions_are_read_without_waiting_for_their_end(kafka: KafkaNode, line: Line) -> None:
+    """Those of an aborted one are asked, too; one that stays open holds up nobody; the markers on the topic disturb nobody."""
+    told = {"bootstrap.servers": kafka.brokers, "transactional.id": unique("service")}
+    producer = Producer(told)
+    await asyncio.to_thread(producer.init_transactions, 10)
+    producer.begin_transaction()
+    produce(producer, line, "committed-1", "committed-2")
+    await asyncio.to_thread(producer.commit_transaction, 10)
+    producer.begin_transaction()
+    produce(producer, line, "aborted")
+    producer.flush(10)
+    await asyncio.to_thread(producer.abort_transaction, 10)
+    await line.send(request("between"))
+    producer.begin_transaction()
+    produce(producer, line, "open")
+    producer.flush(10)
+    await line.send(request("behind"))
+    for name in ("committed-1", "committed-2", "aborted", "between", "open", "behind"):
+        response, _ = await line.ended(name)
+        assert (name, response["status"], line.ends(name)) == (name, "answered", (1, 1))
+    await asyncio.to_thread(producer.abort_transaction, 10)
+    assert not await lying(kafka.brokers, line.topics.full("dead-letters"))
