@@ -10,8 +10,9 @@ import clickhouse_connect
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from urllib3.exceptions import HTTPError
 
-from streamguard.analytics.errors import QueryError, StoreError, StoreUnreachable
+from streamguard.analytics.errors import QueryError, StoreError, StoreRefuses, StoreUnreachable
 from streamguard.analytics.migrations import Migration, Target, migrate
+from streamguard.analytics.refusals import NO_RIGHT, by_code, by_connection
 from streamguard.analytics.rows import Row
 from streamguard.config import ClickHouse
 from streamguard.errors import ConfigError
@@ -51,9 +52,13 @@ class Connection:
     def __init__(
         self, config: ClickHouse, url: str, *, timeout: float | None = None, database: str | None = None
     ) -> None:
-        """`timeout` in seconds, for each answer. `timeout` and `database` None are the configured ones. Connects at first use."""
+        """`timeout` in seconds, for each answer. `timeout` and `database` None are the configured ones. Connects at first use.
+
+        Raises `ConfigError` when the password or the certificates cannot be read.
+        """
         self.url = url
         self._config, self._timeout = config, config.timeout if timeout is None else timeout
+        self._password, self._ca_file = config.secret(), config.authorities()
         self._database = database or config.database
         self._made: _Client | None = None
         self._types: dict[str, dict[str, str]] = {}
@@ -79,7 +84,8 @@ class Connection:
             return self.answer(sql, settings)
         except StoreError as error:
             cause = error.__cause__
-            if isinstance(error, StoreUnreachable) or not isinstance(cause, ClickHouseError):
+            let_in = not isinstance(error, StoreRefuses) or error.code == NO_RIGHT
+            if isinstance(error, StoreUnreachable) or not isinstance(cause, ClickHouseError) or not let_in:
                 raise
             raise QueryError(error.code, _one_line(str(cause))) from None
 
@@ -127,11 +133,13 @@ class Connection:
             code = getattr(error, "code", None)
             if isinstance(error.__cause__, HTTPError | OSError) or code is None:
                 self.close()
-                raise StoreUnreachable(self.url) from error
+                raise by_connection(error, self.url) or StoreUnreachable(self.url) from error
+            if (refusal := by_code(code, self.url, self._config.username)) is not None:
+                raise refusal from error
             raise StoreError(f"clickhouse_{code}", retriable=code not in _HOPELESS) from error
         except (HTTPError, OSError) as error:
             self.close()
-            raise StoreUnreachable(self.url) from error
+            raise by_connection(error, self.url) or StoreUnreachable(self.url) from error
 
     def _client(self) -> _Client:
         if self._made is None:
@@ -145,7 +153,8 @@ class Connection:
                     port=parts.port or (8443 if parts.scheme == "https" else 8123),
                     secure=parts.scheme == "https",
                     username=self._config.username,
-                    password=self._config.password.get_secret_value(),
+                    password=self._password.get_secret_value(),
+                    ca_cert=self._ca_file,
                     compress=False,
                     query_limit=0,
                     connect_timeout=min(5.0, self._timeout),

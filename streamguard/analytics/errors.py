@@ -3,13 +3,16 @@
 StreamguardError
 └── StoreError               the store did not do what it was asked to; `retriable` tells whether waiting may help
     ├── StoreUnreachable     nobody answers, or too late
+    ├── StoreRefuses *       it does not let us in, or we do not trust it; waiting does not help
     ├── StoreTooNew          it was written by a later release than this one
     ├── MigrationChanged     a migration that was applied reads differently now
     ├── PlanUnreadable       beside a committed offset stands what no sink of this release wrote
     └── QueryError           a question that the store cannot answer; its message is for the person who asked
+
+The one with a star is a refusal (`streamguard.errors.Refusal`): an operator must change something first.
 """
 
-from streamguard.errors import StreamguardError
+from streamguard.errors import Refusal, StreamguardError
 
 
 class StoreError(StreamguardError):
@@ -30,6 +33,17 @@ class StoreUnreachable(StoreError):
     def __init__(self, url: str) -> None:
         super().__init__("unreachable", retriable=True)
         self.url = url
+
+
+class StoreRefuses(StoreError, Refusal):
+    """The store does not let us in, or we do not trust it. The message names the store, the user and the key to look at."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, retriable=False)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class StoreTooNew(StoreError):

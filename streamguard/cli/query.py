@@ -14,7 +14,7 @@ from rich.table import Table
 
 from streamguard import config
 from streamguard.analytics.clickhouse import Connection
-from streamguard.analytics.errors import QueryError, StoreError, StoreUnreachable
+from streamguard.analytics.errors import QueryError, StoreError, StoreRefuses, StoreUnreachable
 from streamguard.config import ClickHouse
 from streamguard.errors import InputError
 
@@ -78,6 +78,8 @@ def ask(settings: ClickHouse, url: str, sql: str, rows: int) -> tuple[Sequence[s
         columns, answer = connection.ask(statement, dict(limits))
     except QueryError as error:
         raise InputError(f"the store cannot answer: {error}") from None
+    except StoreRefuses as error:
+        raise InputError(str(error)) from None
     except StoreUnreachable:
         raise InputError(
             f"no store answers at {url}; start one with `streamguard store`, or name another with --url"

@@ -1,6 +1,7 @@
 """What all sections of the configuration share."""
 
 import os
+import ssl
 from pathlib import Path
 from typing import Self
 
@@ -22,9 +23,9 @@ def one_source(section: BaseModel, name: str) -> None:
         raise ValueError(f"{' and '.join(sorted(given))} exclude each other; keep one")
 
 
-def secret_of(section: BaseModel, name: str) -> SecretStr:
+def secret_of(section: BaseModel, name: str, table: str = "") -> SecretStr:
     """The secret that `name` holds, or that stands in the variable `name_env` or the file `name_file` names; empty if none is
-    given. Read when it is asked for: who needs no secret needs no file.
+    given. Read when it is asked for: who needs no secret needs no file. `table` is what stands before the key, as `kafka.`.
 
     Raises `ConfigError` naming the variable, or the key that names the file, never anything of what is in it.
     """
@@ -33,17 +34,33 @@ def secret_of(section: BaseModel, name: str) -> SecretStr:
     if variable:
         secret = os.environ.get(variable, "").strip()
         if not secret:
-            raise ConfigError(f"{name}_env: the variable {variable} is not set, or empty")
+            raise ConfigError(f"{table}{name}_env: the variable {variable} is not set, or empty")
         return SecretStr(secret)
     if file:
         try:
             secret = file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{name}_file: {file} cannot be read ({type(error).__name__})") from None
+            raise ConfigError(f"{table}{name}_file: {file} cannot be read ({type(error).__name__})") from None
         if not secret:
-            raise ConfigError(f"{name}_file: {file} is empty")
+            raise ConfigError(f"{table}{name}_file: {file} is empty")
         return SecretStr(secret)
     return getattr(section, name)
+
+
+def trusting(file: Path | None, key: str) -> ssl.SSLContext:
+    """A TLS context that trusts those whose certificates stand in `file`, or those that the system trusts. Raises `ConfigError`
+    naming `key` when it cannot be used."""
+    try:
+        return ssl.create_default_context(cafile=file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"{key}: {file} {unusable(error)}") from None
+
+
+def unusable(error: OSError) -> str:
+    """What is wrong with a file of certificates or keys, without anything of what is in it."""
+    if isinstance(error, ssl.SSLError):
+        return "does not hold what it should, as PEM, or the key's password is wrong"
+    return f"cannot be read ({error.strerror})"
 
 
 def _given(section: BaseModel, name: str) -> bool:

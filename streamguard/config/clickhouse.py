@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from streamguard.config.base import Section, one_source, secret_of
+from streamguard.config.base import Section, one_source, secret_of, trusting
 
 
 class ClickHouse(Section):
@@ -41,4 +41,11 @@ class ClickHouse(Section):
 
     def secret(self) -> SecretStr:
         """The password. Raises `ConfigError` naming the key whose variable or file cannot be read."""
-        return secret_of(self, "password")
+        return secret_of(self, "password", "clickhouse.")
+
+    def authorities(self) -> str | None:
+        """The path of `ca_file`. Raises `ConfigError` when it cannot be used."""
+        if self.ca_file is None:
+            return None
+        trusting(self.ca_file, "clickhouse.ca_file")
+        return str(self.ca_file)

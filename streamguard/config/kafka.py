@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from streamguard.config.base import Section, one_source, secret_of
+from streamguard.config.base import Section, one_source, secret_of, trusting, unusable
 from streamguard.errors import ConfigError
 
 
@@ -111,30 +111,21 @@ class Kafka(Section):
             options |= {
                 "sasl_mechanism": self.sasl_mechanism,
                 "sasl_plain_username": self.sasl_username,
-                "sasl_plain_password": secret_of(self, "sasl_password").get_secret_value(),
+                "sasl_plain_password": secret_of(self, "sasl_password", "kafka.").get_secret_value(),
             }
         if self.security_protocol.endswith("SSL"):
             options["ssl_context"] = self._ssl_context()
         return Cluster(self.brokers, options)
 
     def _ssl_context(self) -> ssl.SSLContext:
-        try:
-            context = ssl.create_default_context(cafile=self.ssl_ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"kafka.ssl_ca_file: {self.ssl_ca_file} {_unusable(error)}") from None
+        context = trusting(self.ssl_ca_file, "kafka.ssl_ca_file")
         context.check_hostname = self.ssl_check_hostname
         if self.ssl_cert_file:
-            password = secret_of(self, "ssl_key_password").get_secret_value()
+            password = secret_of(self, "ssl_key_password", "kafka.").get_secret_value()
             try:
                 # always a password: without one Python would ask for it at the terminal
                 context.load_cert_chain(self.ssl_cert_file, self.ssl_key_file, password=password)
             except (OSError, ssl.SSLError) as error:
                 named = "ssl_cert_file" if self.ssl_key_file is None else "ssl_cert_file, ssl_key_file"
-                raise ConfigError(f"kafka.{named}: {self.ssl_cert_file} {_unusable(error)}") from None
+                raise ConfigError(f"kafka.{named}: {self.ssl_cert_file} {unusable(error)}") from None
         return context
-
-
-def _unusable(error: OSError) -> str:
-    if isinstance(error, ssl.SSLError):
-        return "does not hold what it should, as PEM, or the key's password is wrong"
-    return f"cannot be read ({error.strerror})"
