@@ -38,7 +38,8 @@ def answered(request: Request, output: str | None, **fields: object) -> Response
 class FakeWire:
     """As `streamguard.client.wire.Wire`. As the line it answers an id once, and keeps what it said.
 
-    `requests` and `cancellations` are what it was sent. `refuse` names the error with which Kafka takes no more.
+    `requests` and `cancellations` are what it was sent, `looked` counts how often it was read back. `refuse` names the error
+    with which Kafka takes no more.
     """
 
     def __init__(self, answer: Answer) -> None:
@@ -46,6 +47,7 @@ class FakeWire:
         self.cancellations: list[Cancellation] = []
         self.refuse = ""
         self.followers = 0
+        self.looked = 0
         self._answer = answer
         self._kept: list[Received] = []
         self._keys: dict[tuple[str, str], str] = {}
@@ -93,6 +95,7 @@ class FakeWire:
         return 1
 
     async def backwards(self, place: int, since_us: int) -> AsyncIterator[Sequence[Received]]:
+        self.looked += 1
         yield [record for record in self._kept if record.topic == RESPONSES]
 
     def say(self, *records: Chunk | Response) -> None:
