@@ -14,15 +14,13 @@ from streamguard.stream.flow import FLOW, group_name
 from streamguard.stream.sink import GROUP
 from streamguard.stream.topics import DEAD_LETTERS, Topics
 
-_BOOKED = ("settle",)
-"""Intakes after which a request's answer no longer waits."""
-_TELEMETRY = "telemetry"
+_BOOKING, _TELEMETRY = "settle", "telemetry"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`under_way`: records that stages before the booking have not finished. `unstored`: outcomes not booked, and booked
-    ones that are not in the store. `dead_letters`: all that the topic has had."""
+    """`under_way`: requests that have come and not ended. `unstored`: outcomes that are not in the store. `dead_letters`: all
+    that the topic has had."""
 
     under_way: int
     unstored: int
@@ -35,6 +33,8 @@ class LineView:
 
     def __init__(self, cluster: Cluster, topics: Topics, partitions: int) -> None:
         self._partitions = partitions
+        self._even = 0
+        """Records of `admitted` beyond those of `outcomes` when nothing was under way: not 0 once letters were replayed."""
         self._topics = topics
         self._admin = AIOKafkaAdminClient(**cluster.arguments)
         self._consumer = AIOKafkaConsumer(**cluster.arguments, group_id=None, enable_auto_commit=False)
@@ -57,16 +57,23 @@ class LineView:
     async def standing(self) -> Standing | None:
         """None while the broker does not tell."""
         try:
-            under_way = [await self._lag(route.source, name) for name, route in FLOW.items() if name not in _BOOKED]
-            booking = [await self._lag(FLOW[name].source, name) for name in _BOOKED]
-            storing = await self._behind(_TELEMETRY, self._topics.prefix + GROUP)
-            letters = sum((await self._consumer.end_offsets(self._places(DEAD_LETTERS))).values())
+            waiting = {name: await self._lag(name) for name in FLOW}
+            stored = await self._behind(_TELEMETRY, self._topics.prefix + GROUP)
+            admitted, ended, letters = [await self._written(name) for name in ("admitted", "outcomes", DEAD_LETTERS)]
         except (KafkaError, OSError):
             return None
-        return Standing(sum(under_way), sum(booking) + storing, letters)
+        booking = waiting.pop(_BOOKING)
+        if not any(waiting.values()):
+            self._even = admitted - ended
+        # each request is admitted, or refused, in one record, and ends in one; the lag counts it at each stage for half a second
+        under_way = max(0, admitted - ended - self._even) + waiting["admit"]
+        return Standing(min(under_way, sum(waiting.values())), booking + stored, letters)
 
-    async def _lag(self, source: str, intake: str) -> int:
-        return await self._behind(source, group_name(self._topics.prefix, intake))
+    async def _lag(self, intake: str) -> int:
+        return await self._behind(FLOW[intake].source, group_name(self._topics.prefix, intake))
+
+    async def _written(self, topic: str) -> int:
+        return sum((await self._consumer.end_offsets(self._places(topic))).values())
 
     async def _behind(self, topic: str, group: str) -> int:
         # the commits first: what is committed meanwhile must not make it less than nothing

@@ -106,9 +106,8 @@ def assert_gone(processes: Sequence[psutil.Process]) -> None:
     assert alive == [], "left running"
 
 
-async def test_it_tells_true_numbers_mends_what_dies_and_ends_with_its_broker(tmp_path: Path) -> None:
+async def test_it_tells_true_numbers_mends_what_dies_and_keeps_its_rows(tmp_path: Path) -> None:
     dev = start_dev(tmp_path, "--every", "0.5")
-    started = children(dev.process)
     try:
         async with Service.of(dev) as service:
             good, bad = [f"parcel-{number}" for number in range(9)], [f"order-{number}" for number in range(4)]
@@ -123,23 +122,45 @@ async def test_it_tells_true_numbers_mends_what_dies_and_ends_with_its_broker(tm
                 dev, lambda printed: told(printed)[0] >= 13 and "under way 0 · dead letters 1 " in printed
             )
             assert told(printed) == (13, 9, 4)
+            assert max(int(count) for count in re.findall(r"under way (\d+)", printed)) <= 14
             costs = sum(float(cost) for cost in re.findall(r"\$([\d.]+)", printed))
             assert costs == pytest.approx(float(rows(dev.clickhouse, "SELECT sum(cost) FROM requests")), abs=1e-9)
             assert costs > 0
 
             kill(dev, "worker")
             await until(dev, lambda printed: "process worker-0 ended with signal SIGKILL: starting it again" in printed)
+            kill(dev, "store", "streamguard-dev/store")
             await service.ask("after")
             assert await service.ends(["after"]) == {"after": "answered"}
-            kill(dev, "store", "streamguard-dev/store")
-            await service.ask("later")
-            printed = await until(dev, lambda printed: told(printed)[0] >= 15)
-            assert told(printed) == (15, 11, 4)
+            printed = await until(dev, lambda printed: told(printed)[0] >= 14)
+            assert told(printed) == (14, 10, 4)
             assert "restarts 2 " in printed.splitlines()[-1]
-            assert rows(dev.clickhouse, "SELECT count() FROM requests") == "15"
+            assert rows(dev.clickhouse, "SELECT count() FROM requests") == "14"
             assert int(rows(dev.payloads, "SELECT count() FROM payloads")) > 0
+        running = children(dev.process)
+        dev.process.send_signal(signal.SIGINT)
+        assert dev.process.wait(SECONDS) == 0
+        assert_gone(running)
+        assert not (dev.folder / "dev.env").exists()
+        await goes_on(tmp_path)
+    finally:
+        stop_dev(dev)
 
-        second = subprocess.run(dev_command(), cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30)
+
+async def goes_on(directory: Path) -> None:
+    """A second run in the folder, with fourteen requests in its store."""
+    dev = start_dev(directory, "--every", "0.5", "--processes", "2")
+    try:
+        assert "kept from before: 14 requests" in dev.printed.read_text()
+        async with Service.of(dev) as service:
+            names = [f"parcel-{number}" for number in range(9)]  # they come to lie where others lay before
+            for name in names:
+                await service.ask(name)
+            await service.ends(names)
+        assert told(await until(dev, lambda printed: told(printed)[0] >= 9))[0] == 9
+        assert rows(dev.clickhouse, "SELECT count() FROM requests") == "23"
+
+        second = subprocess.run(dev_command(), cwd=directory, capture_output=True, text=True, check=False, timeout=30)
         assert (second.returncode, second.stdout) == (2, "")
         assert "another dev is running in it" in second.stderr
         assert len(second.stderr.splitlines()) == 1
@@ -147,51 +168,29 @@ async def test_it_tells_true_numbers_mends_what_dies_and_ends_with_its_broker(tm
         running = children(dev.process)
         kill(dev, "broker")
         assert dev.process.wait(SECONDS) == 1
-        last = dev.printed.read_text().splitlines()[-1]
+        *_, last = dev.printed.read_text().splitlines()
         assert "process broker ended with signal SIGKILL; what it held is gone" in last
-        assert_gone(started + running)
+        assert_gone(running)
     finally:
         stop_dev(dev)
 
 
-async def test_a_restart_keeps_the_rows_and_takes_new_ones_and_fresh_begins_anew(tmp_path: Path) -> None:
-    for kept in (0, 3):
-        dev = start_dev(tmp_path, "--every", "0.5", *(("--processes", "2") if kept else ()))
+async def test_nothing_outlives_a_dev_that_is_stopped_while_it_starts_or_killed(tmp_path: Path) -> None:
+    old = tmp_path / "streamguard-dev" / "store" / "old"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    (tmp_path / "streamguard-dev" / ".streamguard-dev").touch()
+    for number, status, fresh in ((signal.SIGINT, 0, ()), (signal.SIGKILL, -signal.SIGKILL, ("--fresh",))):
+        process = launch_dev(tmp_path, *fresh)
         try:
-            async with Service.of(dev) as service:
-                names = [f"{kept}-{number}" for number in range(3)]  # what lies at the same offsets as before
-                for name in names:
-                    await service.ask(name)
-                await service.ends(names)
-            printed = await until(dev, lambda printed: told(printed)[0] >= 3)
-            assert told(printed)[0] == 3
-            assert (f"kept from before: {kept} requests" in printed) == bool(kept)
-            assert rows(dev.clickhouse, "SELECT count() FROM requests") == str(3 + kept)
-            running = children(dev.process)
-            dev.process.send_signal(signal.SIGINT)
-            assert dev.process.wait(SECONDS) == 0
-            assert_gone(running)
+            began = await children_of(process, "worker")
+            assert len(began) >= 5
+            assert old.exists() == (not fresh)
+            process.send_signal(number)
+            assert process.wait(SECONDS) == status
+            assert_gone(began)
         finally:
-            stop_dev(dev)
-    process = launch_dev(tmp_path, "--fresh")
-    try:
-        began = await children_of(process, "store")
-        assert not (tmp_path / "streamguard-dev" / "store" / "data" / "store").exists()
-        process.send_signal(signal.SIGINT)  # while everything starts
-        assert process.wait(SECONDS) == 0
-        assert_gone(began)
-    finally:
-        process.kill()
-
-
-async def test_nothing_outlives_a_dev_that_is_killed(tmp_path: Path) -> None:
-    process = launch_dev(tmp_path)
-    try:
-        began = await children_of(process, "worker")
-    finally:
-        process.kill()
-    process.wait()
-    assert_gone(began)
+            process.kill()
 
 
 async def children_of(process: "subprocess.Popen[bytes]", command: str) -> list[psutil.Process]:

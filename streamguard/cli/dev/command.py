@@ -1,6 +1,7 @@
 """`streamguard dev`: the command."""
 
 import asyncio
+import logging
 import sys
 from pathlib import Path
 
@@ -54,6 +55,9 @@ def dev(folder: Path, processes: int, partitions: int, fresh: bool, config_file:
     options = Options(processes=processes, partitions=partitions, every=every)
     with held_folder(folder, DEV, fresh=fresh) as held:
         logs.configure("dev", "warning")
+        logging.getLogger("aiokafka").setLevel(
+            logging.CRITICAL
+        )  # a broker that does not answer is told by the line of state
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(DevRun(options, own, held, click.echo, SystemClock()).until_stopped())

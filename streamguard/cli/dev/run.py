@@ -22,6 +22,8 @@ from streamguard.stream.standing import LineView
 from streamguard.stream.topics import Topics
 
 ENVIRONMENT = "dev.env"
+_FLUSH = 0.5
+"""Seconds that rows wait for more: who develops wants to see theirs."""
 _SESSION = 6.0
 """Seconds after which a killed worker's partitions are given to the one that follows it."""
 
@@ -48,7 +50,11 @@ class DevRun:
             payloads=True,
             mended=True,
             instance="dev",
-            extra={**own.sections, "kafka": {"session": _SESSION, "incarnation": self._incarnation}},
+            extra={
+                **own.sections,
+                "kafka": {"session": _SESSION, "incarnation": self._incarnation},
+                "clickhouse": {"flush_seconds": _FLUSH},
+            },
         )
         self._parts = Parts(folder, clock, layout, self._restarted)
 

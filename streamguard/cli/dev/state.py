@@ -26,8 +26,8 @@ class State:
     """How it stands. `ended` is None when the store did not answer, `under_way`, `unstored` and `dead_letters` are None when the
     broker did not, `memory` (bytes of all processes together) where the system does not tell.
 
-    `under_way` are records that a stage has to work on; `unstored` outcomes that are not in the store yet. `dead_letters` and
-    `restarts` count from the start.
+    `under_way` are requests that have not ended; `unstored` outcomes that are not in the store yet. `dead_letters` and `restarts`
+    count from the start.
     """
 
     ended: Ended | None

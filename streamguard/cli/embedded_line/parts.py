@@ -88,7 +88,7 @@ class Parts:
         """Where each worker, and the sink, tells its metrics and whether it is ready: `host:port` by name."""
 
     async def start(self) -> Addresses:
-        """Start everything, servers first. Returns when the servers listen; the workers take a moment longer.
+        """Start everything. Returns when the servers listen; the workers, which start as soon as there is a broker, take longer.
 
         Raises `PartFailed` when a server does not come up.
         """
@@ -100,7 +100,6 @@ class Parts:
         store, reading = self._store("store", self._folder.store)
         payloads, payloads_reading = self._store("payloads", self._folder.payloads) if layout.payloads else (None, None)
         simulator = self._simulator() if layout.simulated else None
-        await asyncio.gather(*(self._address(name) for name in self._started))
         at = Addresses(
             broker=layout.broker or await self._address("broker"),
             store=store,
@@ -109,7 +108,8 @@ class Parts:
             payloads=payloads,
             payloads_reading=payloads_reading,
         )
-        self._work(at)
+        self._work(at)  # a store that is not there yet is waited for, like one that is down
+        await asyncio.gather(*(self._address(name) for name in self._started))
         return at
 
     async def ready(self) -> None:
