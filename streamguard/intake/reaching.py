@@ -8,6 +8,7 @@ tried too, and nothing is taken for a refusal that may be a broker that is just 
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -41,6 +42,8 @@ _OTHER_HOST = (62, 64)
 """OpenSSL's codes for a certificate of another name, and of another address."""
 _FAILED = (OSError, EOFError, KafkaError)
 """What a connection that cannot be made, or that ends, raises."""
+_AWAY = (TimeoutError, ConnectionRefusedError, socket.gaierror)
+"""Nobody is there: nothing to find out."""
 _ANY = "PLAIN"
 """A mechanism that is only asked about."""
 
@@ -60,22 +63,28 @@ async def reachable(cluster: Cluster, wanted: Rights | None = None, *, clock: Cl
 
 def refused(error: BaseException) -> KafkaRefuses | RightsMissing | None:
     """What a running client was told that waiting does not mend, in our words; None for anything else."""
-    named = str(error.args[0]) if error.args and isinstance(error.args[0], str) else ""
     match error:
         case TopicAuthorizationFailedError():
-            return RightsMissing(
-                f"Kafka does not let us use the topic {named}: its ACLs say who may".replace("  ", " ")
-            )
+            return RightsMissing(f"Kafka does not let us use {_named('topic', error)} ACLs say who may")
         case GroupAuthorizationFailedError():
-            return RightsMissing(
-                f"Kafka does not let us use the group {named}: its ACLs say who may".replace("  ", " ")
-            )
+            return RightsMissing(f"Kafka does not let us use {_named('group', error)} ACLs say who may")
         case SaslAuthenticationFailed() | AuthenticationFailedError():
             return KafkaRefuses(
-                "Kafka does not let us in any more: kafka.sasl_username and kafka.sasl_password say who we are"
+                "Kafka does not let us in any more: look at kafka.sasl_username and kafka.sasl_password"
             )
         case _:
             return None
+
+
+def _named(kind: str, error: KafkaError) -> str:
+    """aiokafka gives one name, a set of them, or none."""
+    match error.args:
+        case (str() as name, *_):
+            return f"the {kind} {name}: its"
+        case (set() | frozenset() | list() as names, *_) if names:
+            return f"the {kind}s {', '.join(sorted(map(str, cast('set[object]', names))))}: their"
+        case _:
+            return f"a {kind}: its"
 
 
 async def _once(cluster: Cluster, wanted: Rights) -> None:
@@ -138,6 +147,8 @@ async def _asked(cluster: Cluster, host: str, port: int, wanted: Rights) -> list
 
 async def _why(error: Exception, options: Mapping[str, Any], host: str, port: int) -> KafkaRefuses | None:
     """What stands behind an error of the first connection; None when waiting may help."""
+    if isinstance(error, _AWAY):
+        return None
     at, protocol = f"{host}:{port}", options.get("security_protocol", "PLAINTEXT")
     cause = error if isinstance(error, ssl.SSLError) else error.__cause__
     match error:
