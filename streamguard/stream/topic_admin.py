@@ -5,7 +5,7 @@ through the client below it.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -89,7 +89,7 @@ class TopicAdmin:
             for topic in missing
         ]
         try:
-            answer = await self._ask(CreateTopicsRequest(wanted, _TIMEOUT_MS, False), to_controller=True)
+            answer = await self._ask(CreateTopicsRequest(wanted, _TIMEOUT_MS, False), await self._controller())
         except IncompatibleBrokerVersion:
             raise InputError(
                 "this broker creates no topics; the embedded one is told its topics when it starts"
@@ -100,20 +100,36 @@ class TopicAdmin:
                 created.append(name)
             elif for_code(code) is not TopicAlreadyExistsError:  # else somebody else was quicker
                 raise InputError(f"{name}: not created, {for_code(code).__name__}{_said(message)}")
-        await self._until_known({name for name, *_ in wanted})
+        names = {name for name, *_ in wanted}
+
+        async def led(node: int) -> bool:
+            metadata = (await self._ask(MetadataRequest(None, allow_auto_topic_creation=False), node)).to_object()
+            return names <= {
+                one["topic"]
+                for one in metadata["topics"]
+                if one["partitions"] and all(each["leader"] >= 0 for each in one["partitions"])
+            }
+
+        await self._until(led)
         return created
 
     async def change(self, changes: Mapping[str, Mapping[str, str]]) -> None:
-        """Change these settings and no other; by topic."""
+        """Change these settings and no other, by topic, and wait until all brokers tell the new ones."""
         if not changes:
             return
         resources = [
             (TOPIC, name, [(key, SET, value) for key, value in values.items()]) for name, values in changes.items()
         ]
-        answer = await self._ask(SetConfigs(resources), to_controller=True)
+        answer = await self._ask(SetConfigs(resources), await self._controller())
         for code, message, _, name in answer.responses:
             if code:
                 raise InputError(f"{name}: not set, {for_code(code).__name__}{_said(message)}")
+
+        async def told(node: int) -> bool:
+            configs = await self._configs(list(changes), node) or {}
+            return all(values.items() <= configs[name].items() for name, values in changes.items())
+
+        await self._until(told)
 
     async def records(self, partitions: Mapping[str, int]) -> dict[str, int]:
         """About how many records lie in topics with so many partitions: the span of their offsets."""
@@ -131,10 +147,10 @@ class TopicAdmin:
             counts[place.topic] += lasts[place] - firsts[place]
         return counts
 
-    async def _configs(self, names: Sequence[str]) -> dict[str, dict[str, str]] | None:
+    async def _configs(self, names: Sequence[str], node: int | None = None) -> dict[str, dict[str, str]] | None:
         """What topics are set to; None where the broker does not know the question."""
         try:
-            answer = await self._ask(DescribeConfigsRequest([(TOPIC, name, list(KEYS)) for name in names]))
+            answer = await self._ask(DescribeConfigsRequest([(TOPIC, name, list(KEYS)) for name in names]), node)
         except IncompatibleBrokerVersion:
             return None
         configs: dict[str, dict[str, str]] = {}
@@ -144,32 +160,24 @@ class TopicAdmin:
             configs[name] = {entry[0]: entry[1] for entry in entries if entry[1] is not None}
         return configs
 
-    async def _until_known(self, names: set[str]) -> None:
+    async def _until(self, known: Callable[[int], Awaitable[bool]]) -> None:
+        """Wait until it is known at each broker: they learn of changes one by one. Gives up in silence, as the change is made."""
         assert self._client is not None
         with suppress(TimeoutError):
             async with asyncio.timeout(_SEEN_SECONDS):
                 for broker in self._client.cluster.brokers():
-                    while not await self._knows(broker.nodeId, names):  # noqa: ASYNC110 - brokers announce nothing
+                    while not await known(broker.nodeId):  # noqa: ASYNC110 - brokers announce nothing
                         await asyncio.sleep(_AGAIN)
 
-    async def _knows(self, node: int, names: set[str]) -> bool:
-        assert self._client is not None
-        answer = await self._client.send(node, MetadataRequest(None, allow_auto_topic_creation=False))
-        there = {
-            one["topic"]
-            for one in answer.to_object()["topics"]
-            if one["partitions"] and all(each["leader"] >= 0 for each in one["partitions"])
-        }
-        return names <= there
-
-    async def _ask(self, request: Request[Any], *, to_controller: bool = False) -> Any:
+    async def _ask(self, request: Request[Any], node: int | None = None) -> Any:
         assert self._client is not None, "enter it first"
-        node = self._client.get_random_node()
-        if to_controller:
-            await self._client.force_metadata_update()
-            if self._client.cluster.controller is not None:
-                node = self._client.cluster.controller.nodeId
-        return await self._client.send(node, request)
+        return await self._client.send(self._client.get_random_node() if node is None else node, request)
+
+    async def _controller(self) -> int | None:
+        assert self._client is not None, "enter it first"
+        await self._client.force_metadata_update()
+        controller = self._client.cluster.controller
+        return None if controller is None else controller.nodeId
 
 
 def _said(message: str | None) -> str:
