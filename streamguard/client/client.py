@@ -113,7 +113,7 @@ class Client:
         self._waiting.fail(Closed())
         await self._searches.close()
         if self._background:  # cancellations: they are worth a moment, not more
-            await asyncio.wait(self._background, timeout=2.0)
+            await asyncio.wait(self._background, timeout=1.0)
         for task in self._background:
             task.cancel()
         await self._wire.close()

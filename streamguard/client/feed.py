@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streamguard.client.wire import Failed
@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 Give = Callable[["ConsumerRecord[bytes | None, bytes | None]"], None]
 
+CLOSE_SECONDS = 3.0
+"""For what is not acknowledged yet when the client is closed."""
 _AGAIN = 1.0  # seconds
 _AT_ONCE = 1000
 """Records that are taken without a turn of the event loop."""
@@ -62,7 +64,7 @@ class Feed:
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
-        await self._consumer.stop()
+        await stop(self._consumer)
 
     async def _read(self) -> None:
         try:
@@ -87,3 +89,24 @@ class Feed:
         for records in batch.values():
             for record in records:
                 self._give(record)
+
+
+async def stop(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
+    """Close it within seconds, whatever it says.
+
+    By itself a producer waits for ever for what has no leader, and a consumer whose broker has gone leaves its `stop` half done,
+    with a CancelledError that nobody asked for: so it stops in a task of its own.
+    """
+    stopping = asyncio.create_task(client.stop())
+    await asyncio.wait({stopping}, timeout=CLOSE_SECONDS)
+    if stopping.done() and not stopping.cancelled() and stopping.exception() is None:
+        return
+    log.debug("a client of Kafka did not close by itself")
+    stopping.cancel()
+    inside = cast("Any", client)  # its parts have no public face, and `stop` is done only once
+    if isinstance(client, AIOKafkaProducer):
+        await inside._sender.close()
+        await inside.client.close()
+    else:
+        await inside._client.close()
+    await asyncio.gather(stopping, return_exceptions=True)

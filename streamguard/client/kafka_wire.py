@@ -3,21 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streamguard.client.errors import Unreachable
-from streamguard.client.feed import Feed
+from streamguard.client.feed import Feed, stop
 from streamguard.client.wire import CHUNKS, REQUESTS, RESPONSES, Failed, Received, Refused, Take
 from streamguard.clock import Clock
 from streamguard.places import key_partition, partitions_of
 
 START_SECONDS = 15.0
 """For connecting, all in all."""
-CLOSE_SECONDS = 5.0
-"""For what is not acknowledged yet when the client is closed."""
 LARGEST = 1_000_000
 """Bytes of a record; brokers take a mebibyte unless told otherwise."""
 _FIRST_BLOCK, _LARGEST_BLOCK = 500, 8_000  # offsets
@@ -66,13 +64,11 @@ class KafkaWire:
             raise
 
     async def close(self) -> None:
-        feeds = [feed for feed in (self._responses, self._chunks, self._reader) if feed is not None]
-        producers = [*self._broken, *([self._producer] if self._producer is not None else [])]
+        feeds = [feed for feed in (self._responses, self._chunks) if feed is not None]
+        clients = [one for one in (self._producer, *self._broken, self._reader) if one is not None]
         self._responses = self._chunks = self._reader = self._producer = None
         self._broken = []
-        for feed in feeds:
-            await (feed.close() if isinstance(feed, Feed) else feed.stop())
-        await asyncio.gather(*map(_stop, producers))
+        await asyncio.gather(*(feed.close() for feed in feeds), *map(stop, clients))
 
     # -- to the line ---------------------------------------------------------------------------------------------------
 
@@ -110,7 +106,7 @@ class KafkaWire:
         try:
             await producer.start()
         except BaseException:
-            await _stop(producer)
+            await stop(producer)
             raise
         return producer
 
@@ -178,7 +174,7 @@ class KafkaWire:
                 await reader.start()
                 await partitions_of(reader, self._prefix + RESPONSES)
             except BaseException:
-                await reader.stop()
+                await stop(reader)
                 raise
             self._reader = reader
         return self._reader
@@ -229,14 +225,3 @@ async def _read(
                 limit.reschedule(loop.time() + _STALL)
     reader.unsubscribe()
     return [record for record in records if record.offset < end]
-
-
-async def _stop(producer: AIOKafkaProducer) -> None:
-    """Within `CLOSE_SECONDS`: by itself it waits for ever for what has no leader."""
-    try:
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await producer.stop()
-    except (KafkaError, OSError, TimeoutError):
-        inside = cast("Any", producer)  # its parts have no public face, and `stop` is done only once
-        await inside._sender.close()
-        await inside.client.close()
