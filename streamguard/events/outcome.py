@@ -67,7 +67,7 @@ class Ended(Record):
     usage: Usage = Usage()
     """Tokens of all calls to models together; zero when none was made."""
     cost_nusd: int | None = None
-    """None when a price is unknown; 0 when nothing was called."""
+    """What the calls to models cost, in nano-dollars (a billion is a dollar). Left out when unknown; 0 without calls."""
     price_version: str | None = None
     """Which price list the cost was reckoned with."""
     cache: CacheUse

@@ -72,7 +72,7 @@ REASONS: Mapping[Reason, ReasonHelp] = {
     Reason.INVALID_REQUEST: ReasonHelp(
         "admit",
         ("refused",),
-        "The schema of the answer or of a tool that it asks for cannot be used, or two tools cannot be told apart.",
+        "A JSON Schema in the request, of the answer or of a tool's arguments, cannot be used.",
         "Correct the request. (A record that is no valid `Request` at all gets no response: it waits in `dead-letters`.)",
         "changed",
     ),

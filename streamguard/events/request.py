@@ -251,7 +251,7 @@ class RequestHead(Record):
     stream: bool = False
     """True: the answer also comes in `response-chunks` while it is written."""
     deadline: Annotated[Micros, Field(lt=1 << 63)] | None = None
-    """The point in time after which nobody waits for the answer any more."""
+    """The point in time after which nobody waits for the answer any more: microseconds since the Unix epoch."""
     consent: Consent = Consent()
     """What the user agreed to."""
     cache: Annotated[CacheMode, OPEN] = "exact"

@@ -7,6 +7,9 @@ from pathlib import Path
 from streamguard.resources import resource_dir
 from streamguard.schemas.asyncapi import document
 from streamguard.schemas.records import differing, generated
+from streamguard.schemas.tables import filled
+
+PAGE = "first-request.md"
 
 
 def wanted() -> Mapping[Path, tuple[str, dict[str, bytes]]]:
@@ -15,7 +18,14 @@ def wanted() -> Mapping[Path, tuple[str, dict[str, bytes]]]:
     return {
         schemas / "events": ("*.json", generated()),
         schemas: ("asyncapi.json", {"asyncapi.json": document()}),
+        **_in_docs(schemas.parent / "docs"),
     }
+
+
+def _in_docs(docs: Path) -> Mapping[Path, tuple[str, dict[str, bytes]]]:
+    """Nothing where there is no repository."""
+    page = docs / PAGE
+    return {docs: (PAGE, {PAGE: filled(page.read_text()).encode()})} if page.exists() else {}
 
 
 def main() -> int:
