@@ -5,7 +5,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +13,7 @@ import orjson
 from aiohttp import web
 
 from streamguard.clock import Clock, SystemClock
+from streamguard.dev.store import native
 from streamguard.dev.store.access import Limits
 from streamguard.dev.store.compression import compress, decompress
 from streamguard.dev.store.engine import Engine, Job, Outcome
@@ -141,19 +142,22 @@ class EmbeddedStore:
                 body = decompress(await request.read(), request.headers.get("Content-Encoding"))
             if not body and "query" not in parameters:
                 return web.Response(text="Ok.\n")
+            revision = _whole(parameters.get("client_protocol_version", "0"))
             job = _job(parameters, request.headers, body, read_only=read_only, reads=request.method == "GET")
             if read_only:
                 outcome = await self._ask(job)
             else:
                 outcome = await asyncio.get_running_loop().run_in_executor(self._thread, engine.run, job)
+            if revision >= native.SINCE and (named_format(job.statement) or job.format) == "Native":
+                outcome = replace(outcome, body=await asyncio.to_thread(native.with_info, outcome.body))
         except EngineError as error:
             headers["X-ClickHouse-Exception-Code"] = str(error.code)
             text = f"{error.text} (version {engine.version})\n"
             return web.Response(text=text, status=error.status, headers=headers)
         headers["X-ClickHouse-Summary"] = _summary(outcome)
-        if job.data is None and outcome.body:
-            headers["X-ClickHouse-Format"] = named_format(job.statement) or job.format
         payload, encoding = outcome.body, None
+        if job.data is None and payload:
+            headers["X-ClickHouse-Format"] = named_format(job.statement) or job.format
         if parameters.get("enable_http_compression") == "1":
             payload, encoding = compress(payload, request.headers.get("Accept-Encoding", ""))
         if encoding is not None:
@@ -259,6 +263,13 @@ def _seconds(given: str) -> float:
         return min(3600.0, max(0.0, float(given)))
     except ValueError:
         raise EngineError(BAD_ARGUMENTS, "session_timeout is a number of seconds") from None
+
+
+def _whole(given: str) -> int:
+    try:
+        return int(given)
+    except ValueError:
+        raise EngineError(BAD_ARGUMENTS, "client_protocol_version is a number") from None
 
 
 def _content_type(format_name: str | None) -> str:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from streamguard.dev.store.access import ANALYST, Limits, may_set
 from streamguard.dev.store.engine import Engine, Handle, Job, Outcome, outcome_of, quoted, setting, using
-from streamguard.dev.store.errors import EngineError, from_engine
+from streamguard.dev.store.errors import ACCESS_DENIED, UNKNOWN_TABLE, EngineError, from_engine
 from streamguard.dev.store.reading import cannot_set, forbidden_functions, read_only, refuse_unless_reading
 
 
@@ -61,7 +61,7 @@ class Reader:
                 raise EngineError(394, "Code: 394. DB::Exception: Query was cancelled. (QUERY_WAS_CANCELLED)")
             return outcome_of(handle, statement, job)
         except RuntimeError as error:
-            raise from_engine(error) from None
+            raise _as_refused(from_engine(error)) from None
         finally:
             handle.close()
 
@@ -71,6 +71,13 @@ class Reader:
         handle = self._engine.open_handle()
         with contextlib.closing(handle), contextlib.suppress(RuntimeError):
             handle.query(f"KILL QUERY WHERE Settings['log_comment'] = {quoted(question.tag)} ASYNC")
+
+
+def _as_refused(error: EngineError) -> EngineError:
+    """The engine looks for a table that it does not have among files, which analysts may not read: it is an unknown table."""
+    if error.code == ACCESS_DENIED and "READ ON FILE" in error.text:
+        return EngineError(UNKNOWN_TABLE, "Code: 60. DB::Exception: There is no such table. (UNKNOWN_TABLE)")
+    return error
 
 
 def _as_read(handle: Handle, statement: str) -> str:
