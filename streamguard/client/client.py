@@ -143,7 +143,13 @@ class Client:
         return request_id
 
     async def ask(
-        self, request: Request, *, timeout: float | None = None, keep: bool | None = None, again: bool | None = None
+        self,
+        request: Request,
+        *,
+        timeout: float | None = None,
+        keep: bool | None = None,
+        again: bool | None = None,
+        traceparent: str | None = None,
     ) -> Response:
         """Send a request and wait for its response.
 
@@ -157,9 +163,11 @@ class Client:
         deadline. `again` says whether the id may have been sent before; None: only ids that this client has just made are
         certainly new. For new ids nothing is read back, so say `again=False` where your own ids are never sent twice.
 
+        `traceparent` is W3C trace context of what is being served: the line's telemetry joins that trace.
+
         Raises `NotAnswered`, `NotSent`, `Unreachable` and `Closed`.
         """
-        asked = self._asked(request, timeout, keep, again)
+        asked = self._asked(request, timeout, keep, again, traceparent)
         with (
             self._expecting(asked.name, asked.key) as waiter,
             limited(self._clock, asked.seconds) as limit,
@@ -170,7 +178,13 @@ class Client:
                 return await _response(waiter, limit, asked.not_answered)
 
     async def stream(
-        self, request: Request, *, timeout: float | None = None, keep: bool | None = None, again: bool | None = None
+        self,
+        request: Request,
+        *,
+        timeout: float | None = None,
+        keep: bool | None = None,
+        again: bool | None = None,
+        traceparent: str | None = None,
     ) -> AsyncGenerator[Told | Response]:
         """Send a request and show its answer while it is written: what to do (`Told`), and in the end the response.
 
@@ -181,7 +195,7 @@ class Client:
                 async for event in events:
                     ...
         """
-        asked = self._asked(request.model_copy(update={"stream": True}), timeout, keep, again)
+        asked = self._asked(request.model_copy(update={"stream": True}), timeout, keep, again, traceparent)
         reader = ChunkReader()
         with (
             self._expecting(asked.name, asked.key, chunks=True) as waiter,
@@ -201,14 +215,14 @@ class Client:
             yield told
         yield came
 
-    async def send(self, request: Request) -> None:
+    async def send(self, request: Request, *, traceparent: str | None = None) -> None:
         """Send a request and wait for nobody but Kafka. `response` collects what became of it, here or elsewhere.
 
         Raises `NotSent`, `Unreachable` and `Closed`.
         """
         if not self._open:
             raise Closed
-        asked = self._asked(request, None, True, None)
+        asked = self._asked(request, None, True, None, traceparent)
         with limited(self._clock, asked.seconds) as limit:
             await self._sent(asked, limit)
 
@@ -247,13 +261,15 @@ class Client:
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
-    def _asked(self, request: Request, timeout: float | None, keep: bool | None, again: bool | None) -> "_Asked":
+    def _asked(
+        self, request: Request, timeout: float | None, keep: bool | None, again: bool | None, traceparent: str | None
+    ) -> "_Asked":
         seconds = self._timeout if timeout is None else _checked(timeout)
         keep = self._keep if keep is None else keep
         if not keep and request.deadline is None:
             request = request.model_copy(update={"deadline": self._clock.now_us() + round(seconds * 1e6)})
         new = self._new.sent(request.request_id)
-        return _Asked(request, seconds, keep, not new if again is None else again)
+        return _Asked(request, seconds, keep, not new if again is None else again, traceparent)
 
     @contextmanager
     def _expecting(self, name: Name, key: str | None, *, chunks: bool = False) -> Generator[Waiter]:
@@ -289,19 +305,21 @@ class Client:
 
     async def _sent(self, asked: "_Asked", limit: Limit) -> None:
         late = NotSent(*asked.name, f"no acknowledgement within {asked.seconds:g} s")
-        value, schema = encode(asked.request), schema_name(Request)
+        value, headers = encode(asked.request), {"schema": schema_name(Request)}
+        if asked.traceparent is not None:
+            headers["traceparent"] = asked.traceparent
         try:
-            await limit.on(self._wire.send(REQUESTS, asked.name.tenant_id, value, schema), lambda: late)
+            await limit.on(self._wire.send(REQUESTS, asked.name.tenant_id, value, headers), lambda: late)
         except Refused as refused:
             raise NotSent(*asked.name, refused.cause) from None
 
     async def _cancel(self, record: Cancellation) -> None:
         name = Name(record.tenant_id, record.request_id)
-        key, value, schema = "/".join(name), encode(record), schema_name(Cancellation)
+        key, value, headers = "/".join(name), encode(record), {"schema": schema_name(Cancellation)}
         with limited(self._clock, self._timeout) as limit:
             try:
                 await limit.on(
-                    self._wire.send(CANCELLATIONS, key, value, schema),
+                    self._wire.send(CANCELLATIONS, key, value, headers),
                     lambda: NotSent(*name, f"no acknowledgement within {self._timeout:g} s"),
                 )
             except Refused as refused:
@@ -327,6 +345,7 @@ class _Asked:
     seconds: float
     keep: bool
     again: bool
+    traceparent: str | None
 
     @property
     def name(self) -> Name:

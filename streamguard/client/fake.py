@@ -4,7 +4,7 @@ async with Client("", wire=FakeWire(lambda request: "Your parcel is on its way."
     response = await client.ask(client.request(tenant_id="acme", user_id="u-1", messages="Where is my parcel?"))
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from streamguard.client.wire import CANCELLATIONS, CHUNKS, REQUESTS, RESPONSES, Failed, Received, Refused, Take
 from streamguard.events.chunk import Chunk
@@ -38,12 +38,13 @@ def answered(request: Request, output: str | None, **fields: object) -> Response
 class FakeWire:
     """As `streamguard.client.wire.Wire`. As the line it answers an id once, and keeps what it said.
 
-    `requests` and `cancellations` are what it was sent, `looked` counts how often it was read back. `refuse` names the error
+    `requests` and `cancellations` are what it was sent, `traces` the requests' `traceparent`; `looked` counts how often it was read back. `refuse` names the error
     with which Kafka takes no more.
     """
 
     def __init__(self, answer: Answer) -> None:
         self.requests: list[Request] = []
+        self.traces: list[str | None] = []
         self.cancellations: list[Cancellation] = []
         self.refuse = ""
         self.followers = 0
@@ -60,15 +61,17 @@ class FakeWire:
     async def close(self) -> None:
         self._take = None
 
-    async def send(self, topic: str, key: str, value: bytes, schema: str) -> None:
+    async def send(self, topic: str, key: str, value: bytes, headers: Mapping[str, str]) -> None:
         if self.refuse:
             raise Refused(self.refuse)
+        schema = headers["schema"]
         if topic == CANCELLATIONS:
             self.cancellations.append(decode(Cancellation, value, schema))
             return
         assert topic == REQUESTS, "a service writes nothing else"
         request = decode(Request, value, schema)
         self.requests.append(request)
+        self.traces.append(headers.get("traceparent"))
         name = (request.tenant_id, request.request_id)
         if name in self._keys:
             return

@@ -72,10 +72,10 @@ class KafkaWire:
 
     # -- to the line ---------------------------------------------------------------------------------------------------
 
-    async def send(self, topic: str, key: str, value: bytes, schema: str) -> None:
+    async def send(self, topic: str, key: str, value: bytes, headers: Mapping[str, str]) -> None:
         # a request that admit finds on another partition than its tenant's is sent once more, and waits once more
         partition = key_partition(key.encode(), self._count(REQUESTS)) if topic == REQUESTS else None
-        headers = [("schema", schema.encode())]
+        encoded = [(name, text.encode()) for name, text in headers.items()]
         async with self._one_at_a_time:
             if self._producer is None:
                 with self._translated("no broker takes us"):
@@ -83,7 +83,7 @@ class KafkaWire:
             producer = self._producer
         try:
             await producer.send_and_wait(
-                self._prefix + topic, value, key=key.encode(), partition=partition, headers=headers
+                self._prefix + topic, value, key=key.encode(), partition=partition, headers=encoded
             )
         except KafkaError as error:
             if not error.retriable and producer is self._producer:

@@ -1,6 +1,6 @@
 """What the client needs of Kafka, as an interface: `KafkaWire` is the real one, `FakeWire` the one for tests."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 REQUESTS, CANCELLATIONS, RESPONSES, CHUNKS = "requests", "cancellations", "responses", "response-chunks"
@@ -33,7 +33,7 @@ class Wire(Protocol):
         """Disconnect, within seconds. Closing twice, or what was never opened, does nothing."""
         ...
 
-    async def send(self, topic: str, key: str, value: bytes, schema: str) -> None:
+    async def send(self, topic: str, key: str, value: bytes, headers: Mapping[str, str]) -> None:
         """Returns once Kafka has it on all replicas. Called off, it may be sent all the same.
 
         Raises `Refused` when Kafka will not take it.

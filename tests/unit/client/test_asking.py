@@ -122,6 +122,17 @@ def test_a_deadline_of_the_service_stands() -> None:
     world.run(main())
 
 
+def test_a_trace_travels_with_the_request() -> None:
+    world, trace = World(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    async def main() -> None:
+        await world.client.ask(world.request(), traceparent=trace)
+        await world.client.ask(world.request())
+        assert world.wire.traces == [trace, None]
+
+    world.run(main())
+
+
 def test_a_task_that_is_cancelled_stops_its_request() -> None:
     world = World(silent)
 
