@@ -1,5 +1,6 @@
 """How far the line is, as the broker knows it: what waits at each stage, for the store, and among the dead letters."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,8 @@ from streamguard.stream.flow import FLOW, group_name
 from streamguard.stream.sink import GROUP
 from streamguard.stream.topics import DEAD_LETTERS, Topics
 
+_STEPS = ("requests", "admitted", "outcomes")
+"""Topics that have one record each of a request that goes its way."""
 _BOOKING, _TELEMETRY = "settle", "telemetry"
 
 
@@ -27,14 +30,35 @@ class Standing:
     dead_letters: int
 
 
+class UnderWay:
+    """How many requests have come and not ended, from what the broker knows. Pure.
+
+    The stages' lags alone would say too much: offsets are committed up to half a second late, so a request that has just gone
+    through is in the lag of each stage. But every request has one record in `admitted`, whatever admit says, and one outcome.
+    """
+
+    def __init__(self) -> None:
+        self._even = 0, 0
+        """How many records more `requests` had than `admitted`, and `admitted` than `outcomes`, when nothing was under way: not 0
+        once a request came twice or was buried, or a letter was replayed."""
+
+    def count(self, waiting: Mapping[str, int], come: int, admitted: int, ended: int) -> int:
+        """`waiting` are the lags of the intakes up to the outcome; `come`, `admitted` and `ended` the records that the topics
+        `requests`, `admitted` and `outcomes` have had."""
+        most = sum(waiting.values())
+        if not most:
+            self._even = come - admitted, admitted - ended
+        to_admit = min(waiting["admit"], max(0, come - admitted - self._even[0]))
+        return min(most, to_admit + max(0, admitted - ended - self._even[1]))
+
+
 class LineView:
     """Ask it as often as you like; an async context manager. Offsets are committed about twice a second: so old is the answer.
     All topics have the same number of `partitions`."""
 
     def __init__(self, cluster: Cluster, topics: Topics, partitions: int) -> None:
         self._partitions = partitions
-        self._even = 0
-        """Records of `admitted` beyond those of `outcomes` when nothing was under way: not 0 once letters were replayed."""
+        self._under_way = UnderWay()
         self._topics = topics
         self._admin = AIOKafkaAdminClient(**cluster.arguments)
         self._consumer = AIOKafkaConsumer(**cluster.arguments, group_id=None, enable_auto_commit=False)
@@ -51,23 +75,21 @@ class LineView:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._consumer.stop()
-        await self._admin.close()
+        try:
+            await self._consumer.stop()
+        finally:
+            await self._admin.close()
 
     async def standing(self) -> Standing | None:
         """None while the broker does not tell."""
         try:
             waiting = {name: await self._lag(name) for name in FLOW}
             stored = await self._behind(_TELEMETRY, self._topics.prefix + GROUP)
-            admitted, ended, letters = [await self._written(name) for name in ("admitted", "outcomes", DEAD_LETTERS)]
+            come, admitted, ended, letters = [await self._written(name) for name in (*_STEPS, DEAD_LETTERS)]
         except (KafkaError, OSError):
             return None
         booking = waiting.pop(_BOOKING)
-        if not any(waiting.values()):
-            self._even = admitted - ended
-        # each request is admitted, or refused, in one record, and ends in one; the lag counts it at each stage for half a second
-        under_way = max(0, admitted - ended - self._even) + waiting["admit"]
-        return Standing(min(under_way, sum(waiting.values())), booking + stored, letters)
+        return Standing(self._under_way.count(waiting, come, admitted, ended), booking + stored, letters)
 
     async def _lag(self, intake: str) -> int:
         return await self._behind(FLOW[intake].source, group_name(self._topics.prefix, intake))

@@ -33,8 +33,8 @@ def line_settings(
     The `embedded` broker holds a fetch for its whole wait though records arrive, so the wait is short there.
     """
     clickhouse = {"url": f"http://{at.store}", "flush_seconds": 2.0}
-    if at.payloads is not None:
-        clickhouse["payloads_url"] = f"http://{at.payloads}"
+    others = {"read_url": at.reading, "payloads_url": at.payloads, "payloads_read_url": at.payloads_reading}
+    clickhouse |= {key: f"http://{address}" for key, address in others.items() if address is not None}
     return {
         "kafka": {
             "brokers": at.broker,

@@ -25,7 +25,7 @@ def to_toml(settings: Mapping[str, Any], heading: str = "") -> str:
 
 
 def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else orjson.dumps(name).decode()
+    return name if _BARE.fullmatch(name) else _value(name)
 
 
 def _value(value: Any) -> str:
@@ -35,4 +35,5 @@ def _value(value: Any) -> str:
     if isinstance(value, dict):
         fields: dict[str, Any] = value
         return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in fields.items()) + " }"
-    return orjson.dumps(value).decode()  # JSON's strings, numbers and booleans are TOML's too
+    # JSON's strings, numbers and booleans are TOML's too, but for a character that TOML wants escaped
+    return orjson.dumps(value).decode().replace("\x7f", "\\u007f")
