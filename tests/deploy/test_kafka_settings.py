@@ -1,14 +1,14 @@
 """The settings that docker-compose.yml gives Kafka, on a real one: it starts, and the service `topics` makes all topics there."""
 
 import base64
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.deployment import ours, services
+from tests.support.deployment import DEPLOY, ours, services
 from tests.support.kafka import KafkaNode, KafkaUnavailable, free_ports, required
 
 pytestmark = pytest.mark.slow
@@ -52,15 +52,12 @@ def test_the_cluster_has_an_id_that_kafka_takes() -> None:
     assert len(base64.urlsafe_b64decode(f"{text}==")) == 16
 
 
-def test_the_one_shot_service_makes_the_topics_and_finds_nothing_to_say_afterwards(
-    brokers: str, tmp_path: Path
-) -> None:
-    config = tmp_path / "streamguard.toml"
-    config.write_text(f'[kafka]\nbrokers = "{brokers}"\n')
+def test_the_one_shot_service_makes_the_topics_and_finds_nothing_to_say_afterwards(brokers: str) -> None:
+    variables = {"STREAMGUARD_CONFIG": str(DEPLOY / "streamguard.toml"), "STREAMGUARD_KAFKA__BROKERS": brokers}
 
     def run(*arguments: str) -> tuple[int, str]:
-        command = [sys.executable, "-m", "streamguard", *arguments, "--config", str(config)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", "streamguard", *arguments]
+        done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
 
     status, told = run(*ours()["topics"]["command"])
