@@ -17,7 +17,7 @@ import uuid
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
 from aiokafka.helpers import create_ssl_context
 
 
@@ -41,6 +41,11 @@ async def main() -> int:
     except TimeoutError:
         print(f"no response to {options.request} within {options.timeout:g} s", file=sys.stderr)
         return 3
+    except KafkaConnectionError:
+        print(
+            f"the cluster cannot be used: no way in at {options.brokers}; is it address, user or TLS?", file=sys.stderr
+        )
+        return 2
     except KafkaError as error:
         print(f"the cluster cannot be used: {error}", file=sys.stderr)
         return 2

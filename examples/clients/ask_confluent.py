@@ -28,7 +28,8 @@ SETTINGS = {  # of librdkafka, by the variables that all these examples share
 
 def main() -> int:
     options = _options()
-    cluster: dict[str, Any] = {"bootstrap.servers": options.brokers, "log_level": 2}
+    heard: list[Any] = []  # why a connection fails is told on the side, not by the call that waits for it
+    cluster: dict[str, Any] = {"bootstrap.servers": options.brokers, "log_level": 2, "error_cb": heard.append}
     cluster |= {key: os.environ[name] for key, name in SETTINGS.items() if os.environ.get(name)}
     deadline = time.monotonic() + options.timeout
     # It reads by itself, in no group: each asker sees all responses and picks its own. librdkafka wants a name all the same.
@@ -38,7 +39,8 @@ def main() -> int:
         _ask(cluster, options)
         response = _response(consumer, options, deadline)
     except KafkaException as error:
-        print(f"the cluster cannot be used: {error.args[0].str()}", file=sys.stderr)
+        consumer.poll(0)  # brings what is to be heard
+        print(f"the cluster cannot be used: {(heard or error.args)[0].str()}", file=sys.stderr)
         return 2
     finally:
         consumer.close()
@@ -85,9 +87,8 @@ def _ask(cluster: dict[str, Any], options: argparse.Namespace) -> None:
         headers={"schema": b"streamguard.request/1", "traceparent": _traceparent()},
         on_delivery=told,
     )
-    # Not delivered in time is no proof that it did not arrive. Send it again under the same id: it is answered once.
-    if producer.flush(options.timeout) and not failures:
-        print("not acknowledged yet; waiting for its response all the same", file=sys.stderr)
+    # Not acknowledged in time is no proof that it did not arrive. Send it again under the same id: it is answered once.
+    producer.flush(options.timeout)
     if failures:
         raise KafkaException(failures[0])
 

@@ -87,10 +87,32 @@ async def test_the_21st_in_a_minute_is_refused(asker: Client, dev: Dev) -> None:
 
 async def test_nobody_answers() -> None:
     with EmbeddedBroker(topics={"requests": PARTITIONS, "responses": PARTITIONS}) as broker:
-        for told in await all_ask(broker.address, "--timeout", "1"):
+        for told in await all_ask(broker.address, "--timeout", "2"):
             assert (told.status, told.said) == (3, {})
             assert told.complaint.startswith("no response to ")
             assert told.complaint.count("\n") == 1
+
+
+async def test_each_picks_its_own_response() -> None:
+    """Of others with the same id, of the same tenant, and without a known cost."""
+    others = [{"request_id": "r-1", "tenant_id": "other"}, {"request_id": "r-2", "tenant_id": TENANT}]
+    own = {
+        "request_id": "r-1",
+        "tenant_id": TENANT,
+        "status": "escalated",
+        "reason": "low_confidence",
+        "cost_nusd": None,
+    }
+    with EmbeddedBroker(topics={"requests": PARTITIONS, "responses": PARTITIONS}) as broker:
+        producer = AIOKafkaProducer(bootstrap_servers=broker.address)
+        await producer.start()
+        for response in ({"status": "answered", "output": "not yours", **other} for other in others):
+            await producer.send_and_wait("responses", orjson.dumps(response), partition=0)
+        await producer.send_and_wait("responses", orjson.dumps(own), partition=0)
+        await producer.stop()
+        for told in await all_ask(broker.address, "--tenant", TENANT, "--again", "r-1"):
+            expected = {"request": "r-1", "status": "escalated", "reason": "low_confidence", "cost": "unknown"}
+            assert (told.status, told.said, told.complaint) == (1, expected, "")
 
 
 async def test_nobody_is_there() -> None:

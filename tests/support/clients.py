@@ -56,10 +56,15 @@ class Client:
         return Told(process.returncode or 0, said, complaint.decode())
 
 
-async def all_ask(brokers: str, *options: str, prefix: str = "") -> list[Told]:
+async def all_ask(
+    brokers: str, *options: str, prefix: str = "", environment: Mapping[str, str] | None = None
+) -> list[Told]:
     """What each of them tells, side by side: for what takes its time and no processor. Skips where one cannot be had."""
     clients = or_skip(lambda: [client(name) for name in CLIENTS])
-    return await asyncio.gather(*(one.ask(brokers, "Where is my parcel?", *options, prefix=prefix) for one in clients))
+    asking = (
+        one.ask(brokers, "Where is my parcel?", *options, prefix=prefix, environment=environment) for one in clients
+    )
+    return await asyncio.gather(*asking)
 
 
 def client(name: str) -> Client:
