@@ -4,11 +4,11 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from streamguard.client.asked import Asked, checked
 from streamguard.client.errors import Closed, NotAnswered, NotSent, Unreachable
 from streamguard.client.kafka_wire import KafkaWire
 from streamguard.client.requests import NewIds, make, new_id
@@ -62,7 +62,7 @@ class Client:
         embedded one adds it to each answer. `wire` takes the place of Kafka in tests.
         """
         self._clock = clock or SystemClock()
-        self._timeout, self._keep = _checked(timeout), keep
+        self._timeout, self._keep = checked(timeout), keep
         arguments: dict[str, Any] = {"bootstrap_servers": cluster} if isinstance(cluster, str) else cluster.arguments
         self._wire = wire or KafkaWire(
             arguments, self._clock, prefix=prefix, partitions=partitions, fetch_wait=fetch_wait
@@ -241,7 +241,7 @@ class Client:
         """
         name = Name(tenant_id, request_id)
         key = f"{tenant_id}/{conversation_id}" if conversation_id is not None else None
-        seconds = self._timeout if timeout is None else _checked(timeout)
+        seconds = self._timeout if timeout is None else checked(timeout)
         with (
             self._expecting(name, key) as waiter,
             limited(self._clock, seconds) as limit,
@@ -263,13 +263,13 @@ class Client:
 
     def _asked(
         self, request: Request, timeout: float | None, keep: bool | None, again: bool | None, traceparent: str | None
-    ) -> "_Asked":
-        seconds = self._timeout if timeout is None else _checked(timeout)
+    ) -> Asked:
+        seconds = self._timeout if timeout is None else checked(timeout)
         keep = self._keep if keep is None else keep
         if not keep and request.deadline is None:
             request = request.model_copy(update={"deadline": self._clock.now_us() + round(seconds * 1e6)})
         new = self._new.sent(request.request_id)
-        return _Asked(request, seconds, keep, not new if again is None else again, traceparent)
+        return Asked(request, seconds, keep, not new if again is None else again, traceparent)
 
     @contextmanager
     def _expecting(self, name: Name, key: str | None, *, chunks: bool = False) -> Generator[Waiter]:
@@ -279,7 +279,7 @@ class Client:
             yield waiter
 
     @contextmanager
-    def _given_up(self, asked: "_Asked") -> Generator[None]:
+    def _given_up(self, asked: Asked) -> Generator[None]:
         """Stop the request when nobody waits for it any more."""
         try:
             yield
@@ -303,7 +303,7 @@ class Client:
             if task is not None:
                 task.cancel()
 
-    async def _sent(self, asked: "_Asked", limit: Limit) -> None:
+    async def _sent(self, asked: Asked, limit: Limit) -> None:
         late = NotSent(*asked.name, f"no acknowledgement within {asked.seconds:g} s")
         value, headers = encode(asked.request), {"schema": schema_name(Request)}
         if asked.traceparent is not None:
@@ -337,36 +337,8 @@ class Client:
         task.add_done_callback(self._background.discard)
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What `ask` and `stream` were told."""
-
-    request: Request
-    seconds: float
-    keep: bool
-    again: bool
-    traceparent: str | None
-
-    @property
-    def name(self) -> Name:
-        return Name(self.request.tenant_id, self.request.request_id)
-
-    @property
-    def key(self) -> str:
-        return self.request.conversation_key
-
-    def not_answered(self) -> NotAnswered:
-        return NotAnswered(*self.name, self.seconds)
-
-
 async def _response(waiter: Waiter, limit: Limit, over: Callable[[], NotAnswered]) -> Response:
     while True:
         came = await limit.on(waiter.next(), over)
         if isinstance(came, Response):
             return came
-
-
-def _checked(seconds: float) -> float:
-    if not 0 < seconds < float("inf"):
-        raise ValueError("a timeout is a number of seconds above 0")
-    return seconds

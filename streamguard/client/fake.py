@@ -38,8 +38,8 @@ def answered(request: Request, output: str | None, **fields: object) -> Response
 class FakeWire:
     """As `streamguard.client.wire.Wire`. As the line it answers an id once, and keeps what it said.
 
-    `requests` and `cancellations` are what it was sent, `traces` the requests' `traceparent`; `looked` counts how often it was read back. `refuse` names the error
-    with which Kafka takes no more.
+    `requests` and `cancellations` are what it was sent, `traces` the requests' `traceparent`; `looked` counts how often it was
+    read back. `refuse` names the error with which Kafka takes no more.
     """
 
     def __init__(self, answer: Answer) -> None:
