@@ -34,6 +34,7 @@ def problems(config: Config) -> list[str]:
     if not works(kafka.cluster, "kafka"):
         kafka = Kafka(deadline=kafka.deadline, prefix=kafka.prefix)
     works(config.clickhouse.secret, "clickhouse")
+    works(config.clickhouse.authorities, "clickhouse")
     if not works(policy.secret, "policy"):
         policy = policy.model_copy(update={"key": Policy().key, "key_env": None, "key_file": None})
     if not works(lambda: load_policy(policy.file)):

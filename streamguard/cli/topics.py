@@ -13,10 +13,12 @@ import orjson
 from aiokafka.errors import KafkaError
 
 from streamguard import config
+from streamguard.cli.reached import must_reach
 from streamguard.cli.topics_showing import difference_fields, difference_line, list_lines, topic_fields
 from streamguard.cli.worker import config_option
-from streamguard.config import Cluster
+from streamguard.config import Cluster, Kafka
 from streamguard.errors import InputError
+from streamguard.intake.rights import Rights
 from streamguard.stream.topic_admin import TopicAdmin
 from streamguard.stream.topic_rules import (
     Difference,
@@ -60,9 +62,9 @@ def topics() -> None:
 class Line:
     """The line whose topics are meant."""
 
+    kafka: Kafka
     cluster: Cluster
     topics: Topics
-    told: int | None
 
     @classmethod
     def load(cls, file: Path | None) -> "Line":
@@ -70,7 +72,12 @@ class Line:
         for name in ("aiokafka", "streamguard"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is told here, in one line
         kafka = config.load(file).kafka
-        return cls(kafka.cluster(), Topics.load(kafka.prefix), kafka.partitions)
+        return cls(kafka, kafka.cluster(), Topics.load(kafka.prefix))
+
+    @property
+    def told(self) -> int | None:
+        """The count that the topics were made with, where the operator tells it."""
+        return self.kafka.partitions
 
     @property
     def names(self) -> list[str]:
@@ -88,9 +95,18 @@ class Line:
         return layout
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
-        """Run it. Raises InputError for what Kafka says."""
+        """Run it, if Kafka lets us in. Raises InputError and Refusal for what Kafka says."""
+
+        async def reached() -> R:
+            try:
+                await must_reach(self.kafka, Rights())
+            except BaseException:
+                work.close()
+                raise
+            return await work
+
         try:
-            return asyncio.run(work)
+            return asyncio.run(reached())
         except (KafkaError, ConnectionError, TimeoutError) as error:
             raise InputError(f"{self.cluster.brokers}: Kafka failed ({type(error).__name__})") from None
 
@@ -161,7 +177,8 @@ def apply_command(
     """Create topics that are missing and set what differs; asks nothing, and tells what it did.
 
     Nothing is deleted or shortened, no limit lowered, and no partition added to a topic that exists: keys would move. A second
-    time there is nothing left to do. Ends with status 1 when differences are left that it cannot mend.
+    time there is nothing left to do. What it cannot mend is told; it ends with status 1 when that is a count of partitions with
+    which workers refuse to run.
 
     \b
     Examples:
@@ -176,7 +193,7 @@ def apply_command(
         click.echo("nothing to do")
     for one in left:
         click.echo(f"streamguard: {difference_line(one)}", err=True)
-    sys.exit(1 if left else 0)
+    sys.exit(1 if any(one.kind == "partitions" for one in left) else 0)
 
 
 async def _look(line: Line) -> FoundCluster:

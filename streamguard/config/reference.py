@@ -59,29 +59,34 @@ def _of_config() -> Iterator[str]:
         elif kinds := _kinds(field.annotation):
             for kind in kinds:
                 yield from ("", *_prose(_doc_of(kind)), f"#[[{name}]]")
-                yield from _keys(kind, name)
+                yield from keys_of(kind, name)
         else:
             yield from _section(_model(field), name)
 
 
 def _routes() -> Iterator[str]:
     yield from ("", *_prose(f"{_docs(Config)['routes']} {_doc_of(Candidate)}"), "#[[routes.default]]")
-    yield from _keys(Candidate, "routes.default")
+    yield from keys_of(Candidate, "routes.default")
 
 
 def _section(model: type[BaseModel], path: str) -> Iterator[str]:
     yield from ("", *_prose(_doc_of(model)), f"[{path}]")
-    yield from _keys(model, path)
+    yield from keys_of(model, path)
 
 
-def _keys(model: type[BaseModel], path: str) -> Iterator[str]:
+def keys_of(model: type[BaseModel], path: str) -> Iterator[str]:
     """The model's own keys, then its tables."""
     tables: list[str] = []
     for name, field in sorted(model.model_fields.items(), key=lambda item: item[0] != "kind"):
         if inner := _model_in(field.annotation):
             optional = not _is_model(field.annotation)
             prose = f"{_doc(model, name)} {_doc_of(inner)}" if optional else _doc_of(inner)
-            tables += ["", *_prose(prose), f"{'#' if optional else ''}[{path}.{name}]", *_keys(inner, f"{path}.{name}")]
+            tables += [
+                "",
+                *_prose(prose),
+                f"{'#' if optional else ''}[{path}.{name}]",
+                *keys_of(inner, f"{path}.{name}"),
+            ]
             continue
         if name != "kind":
             yield from _prose(" ".join([_doc(model, name), *_bounds(field)]))
