@@ -33,7 +33,13 @@ policy_option = click.option(
 
 @click.command()
 @click.argument("file", default=STDIN)
-@click.option("--direction", type=click.Choice(["input", "output"]), default="input", show_default=True)
+@click.option(
+    "--direction",
+    type=click.Choice(["input", "output"]),
+    default="input",
+    show_default=True,
+    help="As guard checks what is asked, or as verify checks what is answered.",
+)
 @click.option(
     "--prompt",
     metavar="NAME",

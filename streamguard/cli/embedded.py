@@ -49,6 +49,8 @@ def broker(
 
     In memory, on a free port of 127.0.0.1, with the line's topics. It keeps about 5 MB a partition and drops what is older:
     for a first run and tests, not for keeping data.
+
+    Example: streamguard broker --partitions 2 --topic notes:1 --group notes-readers
     """
     from streamguard.dev import broker as embedded
     from streamguard.stream.flow import FLOW, group_name
@@ -79,6 +81,8 @@ def store(path: Path, host: str, port: int, read_only_port: int | None, ready_fi
     """Run the embedded ClickHouse-protocol store until SIGTERM or Ctrl-C.
 
     Any ClickHouse HTTP client connects to it; one process owns a path. It asks for no password: keep it on this machine.
+
+    Example: streamguard store --path my-store --read-only-port 0
     """
     from streamguard.dev.store import StoreSettings, serve
 
@@ -142,7 +146,7 @@ def simulator(
     run time, calls and costs read: POST /_sim/faults, /_sim/outage, /_sim/flaky, /_sim/limits and /_sim/refuse (no connections),
     GET /_sim/calls.
 
-    Example: streamguard simulator --port 8080 --fault rate_limited=0.05 --fault openai/gpt-4o:unavailable=0.2
+    Example: streamguard simulator --latency-ms 200 --fault rate_limited=0.05 --fault openai/gpt-4o:unavailable=0.2
     """
     from streamguard.dev.simulator import Latency, SimulatorSettings, fault_rules, serve
 

@@ -61,7 +61,7 @@ def demo(
 
     \b
     Ends with status 1 when the audit fails, 2 when it was given something wrong.
-    Examples: streamguard demo
+    Examples: streamguard demo --requests 200 --svg report.svg
               streamguard demo --texts my-questions.txt --json
     """
     import uvloop
