@@ -23,6 +23,7 @@ pytest.importorskip("chdb")
 pytestmark = pytest.mark.slow
 
 SECONDS = 30.0
+GOOD, BAD = [f"parcel-{number}" for number in range(9)], [f"order-{number}" for number in range(4)]
 _ENDED = re.compile(r"ended ([\d,]+) \(([\d,]+) answered, ([\d,]+) refused")
 
 
@@ -106,18 +107,18 @@ def assert_gone(processes: Sequence[psutil.Process]) -> None:
     assert alive == [], "left running"
 
 
+@pytest.mark.timeout(240)
 async def test_it_tells_true_numbers_mends_what_dies_and_keeps_its_rows(tmp_path: Path) -> None:
     dev = start_dev(tmp_path, "--every", "0.5")
     try:
         async with Service.of(dev) as service:
-            good, bad = [f"parcel-{number}" for number in range(9)], [f"order-{number}" for number in range(4)]
-            for name in good:
+            for name in GOOD:
                 await service.ask(name)
-            for name in bad:
+            for name in BAD:
                 await service.ask(name, consent={"processing": False})
             await service.raw(b"no json")
-            ends = await service.ends(good + bad)
-            assert [ends[name] for name in good + bad] == ["answered"] * 9 + ["refused"] * 4
+            ends = await service.ends([*GOOD, *BAD])
+            assert [ends[name] for name in (*GOOD, *BAD)] == ["answered"] * 9 + ["refused"] * 4
             printed = await until(
                 dev, lambda printed: told(printed)[0] >= 13 and "under way 0 · dead letters 1 " in printed
             )
@@ -153,12 +154,11 @@ async def goes_on(directory: Path) -> None:
     try:
         assert "kept from before: 14 requests" in dev.printed.read_text()
         async with Service.of(dev) as service:
-            names = [f"parcel-{number}" for number in range(9)]  # they come to lie where others lay before
-            for name in names:
+            for name in (*GOOD, *BAD):  # they come to lie where others lay before
                 await service.ask(name)
-            await service.ends(names)
-        assert told(await until(dev, lambda printed: told(printed)[0] >= 9))[0] == 9
-        assert rows(dev.clickhouse, "SELECT count() FROM requests") == "23"
+            await service.ends([*GOOD, *BAD])
+        assert told(await until(dev, lambda printed: told(printed)[0] >= 13))[0] == 13
+        assert rows(dev.clickhouse, "SELECT count() FROM requests") == "27"
 
         second = subprocess.run(dev_command(), cwd=directory, capture_output=True, text=True, check=False, timeout=30)
         assert (second.returncode, second.stdout) == (2, "")
