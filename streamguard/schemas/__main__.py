@@ -1,36 +1,32 @@
 """The command: writes what has drifted; with `--check` it only names that, and ends with status 1."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from streamguard.resources import resource_dir
 from streamguard.schemas.asyncapi import document
+from streamguard.schemas.picture import picture
 from streamguard.schemas.records import differing, generated
 from streamguard.schemas.tables import filled
 
-PAGE = "first-request.md"
+Files = dict[str, bytes]
 
 
-def wanted() -> Mapping[Path, tuple[str, dict[str, bytes]]]:
-    """What should lie in which folders: the pattern of names that are ours there, and the files."""
-    schemas = resource_dir("schemas")
-    return {
-        schemas / "events": ("*.json", generated()),
-        schemas: ("asyncapi.json", {"asyncapi.json": document()}),
-        **_in_docs(schemas.parent / "docs"),
-    }
-
-
-def _in_docs(docs: Path) -> Mapping[Path, tuple[str, dict[str, bytes]]]:
-    """Nothing where there is no repository."""
-    page = docs / PAGE
-    return {docs: (PAGE, {PAGE: filled(page.read_text()).encode()})} if page.exists() else {}
+def wanted(schemas: Path) -> Iterator[tuple[Path, str, Files]]:
+    """What should lie where: a folder, the pattern of names that are ours in it, and the files. `docs/` stands beside the folder
+    `schemas` in a repository, and is nowhere in an installed wheel."""
+    yield schemas / "events", "*.json", generated()
+    yield schemas, "asyncapi.json", {"asyncapi.json": document()}
+    page = schemas.parent / "docs" / "first-request.md"
+    if page.exists():
+        yield page.parent, page.name, {page.name: filled(page.read_text()).encode()}
+        yield page.parent, "flow.svg", {"flow.svg": picture()}
 
 
 def main() -> int:
     check, status = "--check" in sys.argv[1:], 0
-    for folder, (pattern, files) in wanted().items():
+    for folder, pattern, files in wanted(resource_dir("schemas")):
         for name in differing(files, folder, pattern):
             if check:
                 sys.stderr.write(f"{folder / name}: differs from the code; run `make schemas`\n")

@@ -4,14 +4,20 @@ import asyncio
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import orjson
 import pytest
 
 from streamguard.client import Client, Request, Response
+from streamguard.resources import resource_dir
+from streamguard.schemas.records import DRAFT
+from streamguard.stream.topics import Topics
 from tests.support.dev_line import Dev
+from tests.support.lying import lying
 from tests.support.page import PAGE, blocks, exchanges
 
 pytestmark = pytest.mark.slow
@@ -95,6 +101,36 @@ def test_the_python_of_the_page_runs(dev: Dev, tmp_path: Path) -> None:
     done = _run([sys.executable, str(file)], dev)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("answered None ")
+
+
+async def test_every_record_of_the_line_is_as_the_asyncapi_document_says(dev: Dev) -> None:
+    async with Client(dev.kafka, timeout=30) as client:
+        request = client.request(
+            tenant_id="described", user_id="u-1", messages="May I return shoes?", deadline=2_000_000_000_000_000
+        )
+        async for _ in client.stream(request):
+            pass
+        await client.cancel(request.tenant_id, request.request_id)
+    described: dict[str, Any] = orjson.loads((resource_dir("schemas") / "asyncapi.json").read_bytes())
+    seen: Counter[str] = Counter()
+    for topic in Topics.load():
+        message = described["components"]["messages"][topic.name]
+        headers_fit = jsonschema_rs.validator_for({**message["headers"], "$schema": DRAFT})
+        payload = {
+            "$schema": DRAFT,
+            "components": described["components"],
+            "$ref": f"#/components/schemas/{topic.record}",
+        }
+        payload_fits = jsonschema_rs.validator_for(payload if topic.record else {})
+        for record in await lying(dev.kafka, topic.name):
+            seen[topic.name] += 1
+            headers = {name: value.decode() for name, value in record.headers}
+            headers_fit.validate(headers)
+            assert headers.keys() <= message["headers"]["properties"].keys() or topic.record is None, topic.name
+            if topic.record:
+                payload_fits.validate(orjson.loads(record.value or b""))
+    assert {"requests", "admitted", "guarded", "invocations", "completions", "outcomes", "responses"} <= seen.keys()
+    assert {"response-chunks", "cancellations", "admission-journal", "telemetry", "settlements"} <= seen.keys()
 
 
 def _run(command: list[str], dev: Dev) -> "subprocess.CompletedProcess[str]":
