@@ -122,9 +122,9 @@ async def running(layout: Layout) -> AsyncGenerator[Line]:
         try:
             topics = Topics.load(layout.prefix)
             if layout.broker is not None:
-                await topics.create(layout.broker, partitions=4)
+                await topics.create(Cluster(layout.broker), partitions=4)
             at = await parts.start()
-            await first_of(until_stages_work(at.broker, topics, clock), parts.watch())
+            await first_of(until_stages_work(Cluster(at.broker), topics, clock), parts.watch())
             await asyncio.sleep(1)  # the last of the starting
             yield Line(at.broker, topics, parts)
         finally:
