@@ -39,6 +39,7 @@ class _Client(Protocol):
     """What is used of clickhouse-connect's client, whose own annotations are incomplete."""
 
     database: str | None
+    server_settings: Mapping[str, Any]
 
     def command(self, cmd: str, settings: dict[str, Any] | None = None) -> object: ...
     def query(self, query: str, settings: dict[str, Any] | None = None) -> Any: ...
@@ -79,9 +80,13 @@ class Connection:
         return result.column_names, result.result_rows
 
     def ask(self, sql: str, settings: dict[str, str | int]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
-        """As `answer`, for a person's own question: raises `QueryError` with the server's words about it."""
+        """As `answer`, for a person's own question: raises `QueryError` with the server's words about it.
+
+        Settings that the server lets this user not change are left out: who may only read need not ask for it.
+        """
         try:
-            return self.answer(sql, settings)
+            known = self._guarded(lambda client: client.server_settings)
+            return self.answer(sql, {name: value for name, value in settings.items() if not _fixed(known.get(name))})
         except StoreError as error:
             cause = error.__cause__
             let_in = not isinstance(error, StoreRefuses) or error.code == NO_RIGHT
@@ -218,6 +223,11 @@ def stores(config: ClickHouse) -> Mapping[Target, Store]:
         "outcomes": Store(Connection(config, config.url), ("outcomes",)),
         "payloads": Store(Connection(config, config.payloads_url), ("payloads",)),
     }
+
+
+def _fixed(setting: Any) -> bool:
+    """Whether the server says of a setting that its value stays."""
+    return setting is not None and bool(setting.readonly)
 
 
 def _one_line(message: str) -> str:

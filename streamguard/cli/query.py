@@ -20,12 +20,14 @@ from streamguard.errors import InputError
 
 MOST_ROWS = 1000
 SECONDS = 30
+_UNKNOWN_TABLE = 60  # ClickHouse's code
 
 
 @click.command()
 @click.argument("sql")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a row, one a line; costs as text, exactly.")
-@click.option("--url", help="Address of the store, http://HOST:PORT; default: the configured one.")
+@click.option("--payloads", is_flag=True, help="Ask the store of texts (table payloads), where that is one of its own.")
+@click.option("--url", help="Address of the store, http://HOST:PORT; default: the configured one, for reading.")
 @click.option(
     "--path",
     type=click.Path(path_type=Path),
@@ -35,24 +37,30 @@ SECONDS = 30
     "--rows", type=click.IntRange(1, 1_000_000), default=MOST_ROWS, show_default=True, help="At most so many."
 )
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="Configuration file (TOML).")
-def query(sql: str, as_json: bool, url: str | None, path: Path | None, rows: int, config_file: Path | None) -> None:
-    """Ask the store in SQL; it changes nothing. Tables: requests, calls, verdicts, payloads.
+def query(
+    sql: str, as_json: bool, payloads: bool, url: str | None, path: Path | None, rows: int, config_file: Path | None
+) -> None:
+    """Ask the store in SQL; it changes nothing. Tables: requests, calls, verdicts; and payloads, with --payloads.
 
     \b
     Examples:
       streamguard query "SELECT status, reason, count() FROM requests GROUP BY ALL ORDER BY 3 DESC"
       streamguard query "SELECT request_model, sum(cost) FROM calls GROUP BY 1" --json
+      streamguard query --payloads "SELECT tenant_id, count() FROM payloads GROUP BY 1"
     """
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # its errors are told here, in one line
     loaded = config.load(config_file)
+    named = [option for option, given in (("--payloads", payloads), ("--url", url), ("--path", path)) if given]
+    if len(named) > 1:
+        raise InputError(f"{' and '.join(named)} name {len(named)} stores; give one of them")
+    settings = loaded.clickhouse
     if path is None:
-        columns, answer, cut = ask(loaded.clickhouse, url or loaded.clickhouse.url, sql, rows)
-    elif url is not None:
-        raise InputError("--url and --path name two stores; give one of them")
+        asked = url or (settings.payloads_questions_url if payloads else settings.questions_url)
+        columns, answer, cut = ask(settings, asked, sql, rows)
     elif not path.is_dir():
         raise InputError(f"{path}: there is no store; `streamguard demo` leaves one behind and names it")
     else:
-        columns, answer, cut = asyncio.run(ask_path(loaded.clickhouse, path, sql, rows))
+        columns, answer, cut = asyncio.run(ask_path(settings, path, sql, rows))
     if as_json:
         for row in answer:
             click.echo(orjson.dumps(dict(zip(columns, row, strict=True)), default=str, option=orjson.OPT_UTC_Z))
@@ -77,7 +85,7 @@ def ask(settings: ClickHouse, url: str, sql: str, rows: int) -> tuple[Sequence[s
     try:
         columns, answer = connection.ask(statement, dict(limits))
     except QueryError as error:
-        raise InputError(f"the store cannot answer: {error}") from None
+        raise InputError(f"the store cannot answer: {error}{_hint(settings, url, statement, error)}") from None
     except StoreRefuses as error:
         raise InputError(str(error)) from None
     except StoreUnreachable:
@@ -91,14 +99,23 @@ def ask(settings: ClickHouse, url: str, sql: str, rows: int) -> tuple[Sequence[s
     return columns, answer[:rows], len(answer) > rows
 
 
+def _hint(settings: ClickHouse, url: str, statement: str, error: QueryError) -> str:
+    """Where texts are, for somebody who looked for them among the outcomes."""
+    elsewhere = settings.payloads_url is not None and url == settings.questions_url
+    unknown = error.code == f"clickhouse_{_UNKNOWN_TABLE}"
+    return (
+        "; texts are in a store of their own: --payloads" if elsewhere and unknown and "payloads" in statement else ""
+    )
+
+
 async def ask_path(
     settings: ClickHouse, path: Path, sql: str, rows: int
 ) -> tuple[Sequence[str], Sequence[Sequence[object]], bool]:
     """As `ask`, of an embedded store that nobody runs at the moment. Raises `InputError`, also when somebody does."""
     from streamguard.dev.store import EmbeddedStore, StoreSettings
 
-    async with EmbeddedStore(StoreSettings(path=path)) as store:
-        return await asyncio.to_thread(ask, settings, f"http://{store.address}", sql, rows)
+    async with EmbeddedStore(StoreSettings(path=path, read_only_port=0)) as store:
+        return await asyncio.to_thread(ask, settings, f"http://{store.read_only_address}", sql, rows)
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[object]], console: Console | None = None) -> None:

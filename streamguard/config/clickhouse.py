@@ -15,6 +15,10 @@ class ClickHouse(Section):
     """Of its HTTP interface; `https://` encrypts, on port 8443 where none is given."""
     payloads_url: str | None = None
     """Of another server, for texts, which analysts do not reach; None: the same server, a table of their own."""
+    read_url: str | None = None
+    """Where `streamguard query` asks: a server or port for reading only; None: `url`."""
+    payloads_read_url: str | None = None
+    """The same for texts; None: `payloads_url`."""
     database: str = Field(default="streamguard", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """Created by the sink if it is not there."""
     username: str = "default"
@@ -38,6 +42,18 @@ class ClickHouse(Section):
     def _one_password(self) -> Self:
         one_source(self, "password")
         return self
+
+    @property
+    def questions_url(self) -> str:
+        """Where questions about requests, calls and verdicts go."""
+        return self.read_url or self.url
+
+    @property
+    def payloads_questions_url(self) -> str:
+        """Where questions about texts go."""
+        if self.payloads_url is None:
+            return self.payloads_read_url or self.questions_url
+        return self.payloads_read_url or self.payloads_url
 
     def secret(self) -> SecretStr:
         """The password. Raises `ConfigError` naming the key whose variable or file cannot be read."""

@@ -91,6 +91,38 @@ def test_a_store_that_is_not_there_gets_one_line_that_says_how_to_start_one(tmp_
     assert ask("SELECT 1", "--url", "localhost").exit_code == 2
 
 
+def test_questions_go_to_where_one_can_only_read_and_those_about_texts_to_their_store(
+    store: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "streamguard", "store", "--path", str(store), "--read-only-port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout is not None
+            reading, writing = (f"http://{running.stdout.readline().split()[-1]}" for _ in range(2))
+            told, nowhere = tmp_path / "streamguard.toml", "http://127.0.0.1:1"
+
+            def tell(**keys: str) -> tuple[str, str]:
+                told.write_text("[clickhouse]\n" + "".join(f'{key} = "{value}"\n' for key, value in keys.items()))
+                return "--config", str(told)
+
+            one = tell(url=nowhere, read_url=reading)
+            assert ask("SELECT count() AS n FROM requests", "--json", *one).stdout == '{"n":5}\n'
+            assert ask("SELECT count() AS n FROM payloads", "--payloads", "--json", *one).stdout == '{"n":0}\n'
+            refused = ask("SELECT 1 SETTINGS max_execution_time = 60", *one)
+            assert (refused.exit_code, refused.stdout) == (2, "")
+            assert "SETTING_CONSTRAINT_VIOLATION" in refused.stderr
+
+            two = tell(url=nowhere, payloads_url=nowhere, payloads_read_url=reading)
+            assert ask("SELECT count() AS n FROM payloads", "--payloads", "--json", *two).stdout == '{"n":0}\n'
+            both = tell(url=writing, payloads_url=writing)
+            assert ask("SELECT count() AS n FROM payloads", "--payloads", "--json", *both).stdout == '{"n":0}\n'
+            lost = ask("SELECT count() FROM payloads_2", *both)
+            assert lost.exit_code == 2
+            assert lost.stderr.endswith("texts are in a store of their own: --payloads\n")
+        finally:
+            running.terminate()
+
+
 def test_a_store_that_is_not_there_is_one_line_on_the_terminal() -> None:
     command = [sys.executable, "-m", "streamguard", "query", "--url", "http://127.0.0.1:1", "SELECT 1"]
 
