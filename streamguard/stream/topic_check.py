@@ -15,14 +15,13 @@ from streamguard.intake.errors import TopicsMissing
 from streamguard.intake.reaching import reachable
 from streamguard.intake.rights import Rights
 from streamguard.stream.flow import FLOW
+from streamguard.stream.topic_rules import ANYWHERE
 from streamguard.stream.topics import Topics
 
 log = logging.getLogger(__name__)
 
 Look = Callable[[], Awaitable[Mapping[str, int]]]
 """The partition counts of the topics that exist, by their names on the cluster."""
-_ANYWHERE = ("model", "request")
-"""Keys of topics that everybody reads whole: they may have any number of partitions, and need not grow with the others."""
 _AGAIN = 0.5
 _TELL = 10.0  # seconds between two lines of the log about what is missing
 
@@ -77,7 +76,7 @@ class TopicCheck:
         self._partitions = one_count(ours, self._told)
 
     def _names(self) -> list[str]:
-        return [topic.name for topic in self._topics if topic.key not in _ANYWHERE]
+        return [topic.name for topic in self._topics if topic.key not in ANYWHERE]
 
 
 def needed_topics(name: str) -> tuple[str, ...]:

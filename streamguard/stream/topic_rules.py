@@ -17,7 +17,7 @@ Kind = Literal[
 ]
 
 ANYWHERE = frozenset({"model", "request"})
-"""Keys of topics that everybody reads whole: they may have any number of partitions."""
+"""Keys of topics that everybody reads whole: they may have any number of partitions, and need not grow with the others."""
 MOST_REPLICAS = 3
 """Copies of a partition, where there are so many brokers."""
 RECORD_BYTES = 1_048_588

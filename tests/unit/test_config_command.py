@@ -56,6 +56,7 @@ failures = 3
 name = "guard"
 kind = "moderations"
 base_url = "https://api.openai.com/v1"
+model = "mine"
 """
 
 
