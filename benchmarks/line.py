@@ -14,6 +14,7 @@ from streamguard.cli.demo.figures import percentile
 from streamguard.cli.embedded_line.folder import DEMO, held_folder
 from streamguard.cli.embedded_line.parts import Layout, Parts
 from streamguard.cli.embedded_line.running import first_of
+from streamguard.cli.embedded_line.settings import Addresses
 from streamguard.clock import SystemClock
 from streamguard.config import Cluster
 from streamguard.stream.planned import Identity, Planned
@@ -64,10 +65,10 @@ class Sent:
 
 
 class Line:
-    """A running line."""
+    """A running line, and where its servers listen."""
 
-    def __init__(self, broker: str, topics: Topics, parts: Parts) -> None:
-        self._broker = broker
+    def __init__(self, at: Addresses, topics: Topics, parts: Parts) -> None:
+        self.at = at
         self._topics = topics
         self.parts = parts
 
@@ -80,7 +81,7 @@ class Line:
             made = sum(call["status"] != "skipped" for call in outcome.get("calls", ()))
             calls[Identity(head["tenant_id"], head["request_id"])] = made
 
-        traffic = Traffic(Cluster(self._broker), self._topics, most=most, on_outcome=count)
+        traffic = Traffic(Cluster(self.at.broker), self._topics, most=most, on_outcome=count)
         clock = SystemClock()
         async with traffic:
             before, begun = self._cpu(), clock.monotonic()
@@ -126,6 +127,6 @@ async def running(layout: Layout) -> AsyncGenerator[Line]:
             at = await parts.start()
             await first_of(until_stages_work(Cluster(at.broker), topics, clock), parts.watch())
             await asyncio.sleep(1)  # the last of the starting
-            yield Line(at.broker, topics, parts)
+            yield Line(at, topics, parts)
         finally:
             await parts.stop()
