@@ -4,6 +4,7 @@ import asyncio
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +17,7 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from streamguard import config
 from tests.support.dev_line import Dev, dev_command, launch_dev, start_dev, stop_dev
 
 pytest.importorskip("confluent_kafka")
@@ -203,3 +205,20 @@ async def children_of(process: "subprocess.Popen[bytes]", command: str) -> list[
                 return found
         await asyncio.sleep(0.02)
     raise AssertionError(f"no {command} was started")
+
+
+def test_commands_that_follow_its_environment_reach_it_and_read_only(dev: Dev) -> None:
+    sql = "SELECT count() FROM requests"
+    asked = [sys.executable, "-P", "-m", "streamguard", "query", "--json", sql]
+    told = subprocess.run(asked, env=dev.environment, capture_output=True, text=True, check=False, timeout=60)
+    assert (told.returncode, told.stderr) == (0, "")
+    for url, table in ((dev.clickhouse, "requests"), (dev.payloads, "payloads")):
+        refused = httpx.post(
+            url, params={"database": "streamguard"}, content=f"TRUNCATE TABLE {table}", trust_env=False
+        )
+        assert (refused.status_code, refused.headers["X-ClickHouse-Exception-Code"]) == (500, "164")
+    assert dev.config.stat().st_mode & 0o077 == 0, "others can read keys"
+    configured = config.load(dev.config).clickhouse
+    assert (configured.read_url, configured.payloads_read_url) == (dev.clickhouse, dev.payloads)
+    assert configured.url not in dev.env.values()
+    assert httpx.get(f"{dev.simulator}/_sim/calls", trust_env=False).is_success
