@@ -10,6 +10,9 @@ import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
 from streamguard.cli.embedded_line.settings import PARTITIONS
+from streamguard.client import Client, Unreachable, answered
+from streamguard.config import Kafka
+from streamguard.events.codec import encode
 from tests.support.clients import all_ask
 from tests.support.kafka import KafkaUnavailable, create_topics, required
 from tests.support.secured import PASSWORD, SecuredKafka
@@ -73,3 +76,26 @@ async def test_who_is_not_let_in_hears_it_in_one_line(secured: SecuredKafka) -> 
         assert told.complaint.startswith("the cluster cannot be used: ")
         assert told.complaint.count("\n") == 1
         assert PASSWORD not in told.complaint
+
+
+async def test_our_own_client_asks_and_hears_in_one_line_that_it_is_not_let_in(secured: SecuredKafka) -> None:
+    said = AIOKafkaProducer(bootstrap_servers=secured.operator)
+    await said.start()
+    try:
+        async with Client(Kafka(**secured.section(USER)).cluster()) as client:
+            request = client.request(request_id="r-2", tenant_id="acme", user_id="u", messages="Where is it?")
+            asking = asyncio.create_task(client.ask(request))
+            response, key = answered(request, "It is in Linz."), request.conversation_key.encode()
+            await said.send_and_wait("responses", encode(response), key=key)
+            assert await asking == response
+    finally:
+        await said.stop()
+    for user, changes in (
+        (USER, {"sasl_password": "wrong"}),
+        (USER, {"ssl_ca_file": secured.elsewhere.file}),
+        ("stranger", {}),
+    ):
+        with pytest.raises(Unreachable, match="no broker takes us at localhost") as raised:
+            async with Client(Kafka(**secured.section(user, **changes)).cluster()):
+                pass
+        assert PASSWORD not in str(raised.value)
