@@ -217,14 +217,11 @@ def _out_of_order(name: str, there: FoundTopic) -> Iterator[Difference]:
     offline = [number for number, one in enumerate(there.partitions) if not one.led]
     behind = [number for number, one in enumerate(there.partitions) if one.led and one.in_sync < one.replicas]
     if offline:
-        yield Difference(
-            name, "offline", "leader", "for each partition", f"none for {_list(offline)}", advice="a broker is away"
-        )
+        said = f"none for {_list(offline)}"
+        yield Difference(name, "offline", "leader", "for each partition", said, advice="a broker is away")
     if behind:
-        said = f"not for {_list(behind)}"
-        yield Difference(
-            name, "under_replicated", "copies in sync", "for each partition", said, advice="a broker is away, or slow"
-        )
+        said = f"some behind, of partitions {_list(behind)}"
+        yield Difference(name, "under_replicated", "copies", "all in sync", said, advice="a broker is away, or slow")
 
 
 def _settings(name: str, wanted: Mapping[str, str], there: FoundTopic, deletes: bool) -> Iterator[Difference]:

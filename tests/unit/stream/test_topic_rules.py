@@ -144,7 +144,7 @@ def test_copies_and_leaders() -> None:
     full, behind, alone = FoundPartition(3, 3, led=True), FoundPartition(3, 2, led=True), FoundPartition(1, 1, led=True)
     nobody = FoundPartition(3, 0, led=False)
     (one,) = told(with_partitions("guarded", *[full] * 10, behind, behind))
-    assert (one.kind, one.found, one.mended) == ("under_replicated", "not for 10, 11", False)
+    assert (one.kind, one.found, one.mended) == ("under_replicated", "some behind, of partitions 10, 11", False)
     (one,) = told(with_partitions("guarded", nobody, *[full] * 11))
     assert (one.kind, one.found, one.mended) == ("offline", "none for 0", False)
     copies, minimum = told(with_partitions("guarded", *[alone] * 12))
