@@ -15,6 +15,7 @@ from streamguard import config
 from streamguard.cli.pipes import quiet_pipe
 from streamguard.cli.reached import must_reach
 from streamguard.cli.request_lines import objects_of, read_request, text_of
+from streamguard.cli.send_showing import plain_lines
 from streamguard.cli.worker import config_option
 from streamguard.client import Client, NotAnswered, NotSent, Request, Response, Told, Unreachable
 from streamguard.errors import InputError
@@ -45,6 +46,7 @@ MOST_SECONDS = 86_400.0
     metavar="SECONDS",
     help="For each response. What is late is cancelled.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Whole responses as JSON on a terminal too.")
 @click.option("--at-once", type=click.IntRange(1), default=50, show_default=True, help="Requests under way at a time.")
 @config_option
 def send(
@@ -56,10 +58,11 @@ def send(
     wait: bool,
     stream: bool,
     timeout: float,
+    as_json: bool,
     at_once: int,
     config_file: Path | None,
 ) -> None:
-    """Send requests, and print each response as a line of JSON when it comes.
+    """Send requests, and print each response when it comes: as a line of JSON, on a terminal what matters of it.
 
     FILE (- is the standard input) holds JSON objects, one a line, or a single one over several lines, as
     schemas/events/request.v1.json says; request_id, tenant_id and user_id may be left out. All are checked before the first is
@@ -77,10 +80,11 @@ def send(
     kafka = config.load(config_file).kafka
     client = Client.configured(kafka, timeout=timeout)
     requests = _requests(client, file, text, prompt, {"tenant_id": tenant, "user_id": user})
+    plain = sys.stdout.isatty() and not as_json
     with quiet_pipe():
         try:
             asyncio.run(must_reach(kafka, service_needs(Topics.load(kafka.prefix))))
-            good = asyncio.run(_send(client, requests, wait=wait, stream=stream, at_once=at_once))
+            good = asyncio.run(_send(client, requests, wait=wait, stream=stream, plain=plain, at_once=at_once))
         except Unreachable as error:
             raise InputError(str(error)) from None
     sys.exit(0 if good else 1)
@@ -114,7 +118,9 @@ def _request(client: Client, where: str, line: str, defaults: dict[str, Any]) ->
     return read_request(where, line, {"request_id": client.new_id(), **defaults})
 
 
-async def _send(client: Client, requests: Sequence[Request], *, wait: bool, stream: bool, at_once: int) -> bool:
+async def _send(
+    client: Client, requests: Sequence[Request], *, wait: bool, stream: bool, plain: bool, at_once: int
+) -> bool:
     """Whether all went well."""
     room = asyncio.Semaphore(1 if stream else at_once)
     good = True
@@ -122,7 +128,7 @@ async def _send(client: Client, requests: Sequence[Request], *, wait: bool, stre
     async def one(request: Request) -> None:
         nonlocal good
         try:
-            good &= await (_ask(client, request, stream=stream) if wait else _only_send(client, request))
+            good &= await (_ask(client, request, stream=stream, plain=plain) if wait else _only_send(client, request))
         except (NotAnswered, NotSent) as error:
             good = False
             click.echo(f"streamguard: {error}", err=True)
@@ -140,9 +146,10 @@ async def _send(client: Client, requests: Sequence[Request], *, wait: bool, stre
     return good
 
 
-async def _ask(client: Client, request: Request, *, stream: bool) -> bool:
+async def _ask(client: Client, request: Request, *, stream: bool, plain: bool) -> bool:
     response = await (_shown(client, request) if stream else client.ask(request))
-    click.echo(encode(response))
+    for line in plain_lines(response) if plain else (encode(response),):
+        click.echo(line)
     return response.status == "answered"
 
 

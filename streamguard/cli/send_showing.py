@@ -1,0 +1,24 @@
+"""A response as a person at a terminal reads it: what came of it in one line, and the answer."""
+
+from streamguard.events.outcome import Response
+from streamguard.money import format_usd
+
+
+def plain_lines(response: Response) -> list[str]:
+    """Status, reason, who answered, time, cost and id; then the answer, and the tools that it calls."""
+    said = [f"{response.status}: {response.reason}" if response.reason else response.status]
+    if response.degraded:
+        said.append(f"only by {response.degraded.replace('_', ' ')}")
+    if response.model:
+        said.append(f"{response.provider}/{response.model}")
+    if response.cache.status not in ("off", "miss"):
+        said.append(f"from the cache ({response.cache.status})")
+    said.append(f"{response.timings.total_us / 1000:,.0f} ms")
+    said.append(f"cost {format_usd(response.cost_nusd)}")
+    if response.retry_after_us:
+        said.append(f"ask again in {response.retry_after_us / 1e6:,.0f} s")
+    lines = [" · ".join([*said, response.request_id])]
+    if response.output:
+        lines.append(response.output)
+    lines += [f"calls {call.function.name}({call.function.arguments})" for call in response.tool_calls]
+    return lines
