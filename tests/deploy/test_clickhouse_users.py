@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from streamguard.analytics.migrations import migrate, read_migrations
+from tests.support.deployment import read
 from tests.support.granted import Server
 
 pytestmark = pytest.mark.slow
@@ -108,20 +109,30 @@ def test_the_default_user_keeps_its_rights_so_the_refusals_above_are_the_users_o
 
 def test_limits_hold_and_may_be_lowered_but_not_raised_or_switched_off(tmp_path: Path, passwords: Path) -> None:
     limits = {
-        element.tag: int(element.findtext("max") or "0")
-        for element in ElementTree.parse(USERS).getroot().iterfind("profiles/streamguard_reader/constraints/*")
+        element.tag: int(str(element.findtext("max")))
+        for element in ElementTree.parse(USERS).getroot().iterfind("profiles/streamguard_reader/constraints/*[max]")
     }
     assert len(limits) >= 6
     asked = [f"SELECT 1 SETTINGS {name} = {value}" for name, most in limits.items() for value in (most, most + 1, 0)]
     server = Server(tmp_path / "server", USERS, passwords, readonly="2")
     told = server.ask("streamguard_reader", asked)
     assert [answer[: len(OUT_OF_BOUNDS)] for answer in told] == ["1", OUT_OF_BOUNDS, OUT_OF_BOUNDS] * len(limits)
-    set_so = server.ask("streamguard_reader", [f"SELECT getSetting('{name}')" for name in limits])
-    assert [int(value) for value in set_so] == list(limits.values()), (
-        "what a question gets is the most that it may ask for"
-    )
+    unset = [
+        int(value) for value in server.ask("streamguard_reader", [f"SELECT getSetting('{name}')" for name in limits])
+    ]
+    assert unset == [30 if name == "max_execution_time" else most for name, most in limits.items()]
     (answer,) = server.ask("streamguard_reader", [f"SELECT number FROM numbers({limits['max_result_rows'] * 2})"])
     assert answer.startswith(TOO_MUCH)
+    cut = "SELECT number FROM numbers(200000) SETTINGS max_result_rows = 10, result_overflow_mode = 'break'"
+    (answer,) = server.ask("streamguard_reader", [f"{cut} FORMAT Null"])
+    assert answer == ""
+
+
+def test_the_time_that_grafana_asks_for_is_within_bounds() -> None:
+    """Its plugin (clickhouse-go) asks for the data source's timeout and five seconds; one made by hand has 60."""
+    (provisioned, _) = read("deploy/grafana/provisioning/datasources/streamguard.yml")["datasources"]
+    most = ElementTree.parse(USERS).getroot().findtext("profiles/streamguard_reader/constraints/max_execution_time/max")
+    assert max(int(provisioned["jsonData"]["queryTimeout"]), 60) + 5 <= int(str(most))
 
 
 def test_a_secret_that_is_missing_lets_nobody_in(tmp_path: Path) -> None:

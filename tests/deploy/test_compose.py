@@ -5,6 +5,7 @@ import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import jsonschema_rs
 import orjson
@@ -190,3 +191,20 @@ def test_files_that_git_must_not_see_are_ignored() -> None:
     assert "deploy/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
     folders = {Path(item["file"]).parent for item in COMPOSE["secrets"].values()}
     assert folders == {Path("deploy/secrets")}
+
+
+def test_the_page_names_the_releases_and_alerts_that_there_are() -> None:
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    for service in services().values():
+        assert service["image"].startswith("streamguard:") or service["image"] in page
+    assert services()["grafana"]["environment"]["GF_PLUGINS_PREINSTALL"].replace("@", "` ") in page
+    for group in read("deploy/prometheus/rules/streamguard.yml")["groups"]:
+        for rule in group["rules"]:
+            assert str(rule.get("alert", "Streamguard")).removeprefix("Streamguard") in page
+
+
+def test_the_servers_files_are_well_formed() -> None:
+    found = sorted((DEPLOY / "clickhouse").rglob("*.xml"))
+    assert len(found) == 2
+    for file in found:
+        assert ElementTree.parse(file).getroot().tag == "clickhouse"

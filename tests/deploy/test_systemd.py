@@ -12,7 +12,7 @@ from streamguard import config
 from streamguard.cli import main as streamguard
 from streamguard.config import CONFIG_FILE, ENV_PREFIX
 from streamguard.errors import EXIT_REFUSED
-from tests.support.deployment import DEPLOY, read
+from tests.support.deployment import DEPLOY, ROOT, read
 
 UNITS = {name: DEPLOY / "systemd" / f"streamguard-{name}.service" for name in ("worker", "sink")}
 HERE = str(Path(sys.executable).parent / "streamguard")
@@ -95,3 +95,13 @@ def test_it_stops_and_starts_as_the_commands_do(name: str) -> None:
     assert unit["KillMode"] == ["mixed"]
     assert unit["User"] == ["streamguard"]
     assert unit["DynamicUser"] == ["yes"]
+
+
+def test_the_page_moves_secrets_to_where_the_unit_has_them() -> None:
+    (moved,) = re.findall(
+        r"sed -i s,(\S+?),(\S+?), /etc/streamguard/streamguard.toml", (ROOT / "docs/deployment.md").read_text()
+    )
+    before, after = moved
+    assert f'"{before}"' in (DEPLOY / "streamguard.toml").read_text()
+    assert after == f"/run/credentials/{UNITS['worker'].name}/{Path(before).name}"
+    assert Path(before).name in {item.partition(":")[0] for item in settings("worker")["LoadCredential"]}
