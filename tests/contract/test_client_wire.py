@@ -126,7 +126,7 @@ async def test_a_new_client_finds_the_answer_that_came_when_nobody_listened(brok
         assert len(line.requests) == 2
 
 
-async def test_streams_follow_one_another_and_chunks_are_read_only_meanwhile(broker: EmbeddedBroker) -> None:
+async def test_streams_follow_one_another(broker: EmbeddedBroker) -> None:
     async with Line.answering_on(broker, "streams.") as line, Client(broker.address, prefix="streams.") as client:
         for _ in range(3):
             request = client.request(tenant_id="acme", user_id="u", messages="x")
@@ -149,6 +149,35 @@ async def test_streams_follow_one_another_and_chunks_are_read_only_meanwhile(bro
         async with asyncio.timeout(10):
             while line.cancelled != [f"acme/{begun.request_id}"]:
                 await asyncio.sleep(0.01)
+
+
+async def test_what_comes_while_nobody_follows_chunks_is_passed_over(broker: EmbeddedBroker) -> None:
+    seen: list[bytes] = []
+    wire = KafkaWire({"bootstrap_servers": broker.address}, SystemClock(), prefix="blocks.", fetch_wait=0.02)
+    producer = AIOKafkaProducer(bootstrap_servers=broker.address)
+    await producer.start()
+
+    async def until(value: bytes) -> None:
+        async with asyncio.timeout(10):
+            while value not in seen:
+                await asyncio.sleep(0.01)
+
+    await wire.open(lambda record: seen.append(record.value), ignore)
+    try:
+        for value in (b"first", b"unheard", b"second"):
+            if value != b"unheard":
+                await wire.follow_chunks()
+            await producer.send_and_wait("blocks.response-chunks", value, key=b"k")
+            if value == b"unheard":
+                await asyncio.sleep(0.1)  # a fetch that was under way has ended by now
+            else:
+                await until(value)
+                wire.leave_chunks()
+                await asyncio.sleep(0.1)
+        assert seen == [b"first", b"second"]
+    finally:
+        await wire.close()
+        await producer.stop()
 
 
 async def _last(client: Client, request: Request) -> Response:

@@ -62,11 +62,14 @@ async def test_who_does_not_know_the_conversation_is_found_by_its_tenant() -> No
         assert isinstance(await waiter.next(), Response)
 
 
-def test_records_that_nobody_waits_for_are_not_even_read() -> None:
+def test_records_that_nobody_waits_for_are_not_even_read(caplog: pytest.LogCaptureFixture) -> None:
     waiting, mine = Waiting(), request("r-1", conversation="c")
     with waiting.expect(name(mine), mine.conversation_key):
         waiting.take(Received(RESPONSES, b"acme/other", b"no JSON: to decode this would be told in the log"))
         waiting.take(Received(RESPONSES, b"globex/c", b"no JSON"))
+        assert caplog.text == ""
+        waiting.take(Received(RESPONSES, b"acme/c", b"no JSON"))
+        assert "undecodable" in caplog.text
 
 
 async def test_a_record_that_cannot_be_read_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
