@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from tests.support.deployment import DEPLOY, read
 
 
@@ -51,3 +53,23 @@ def test_clickhouse_gets_the_hashes_of_the_passwords_that_others_get(tmp_path: P
         if "incl" in element.attrib
     ]
     assert sorted(included) == sorted(user.tag for user in users)
+
+
+@pytest.mark.slow
+def test_with_them_the_deployment_s_configuration_is_found_right(tmp_path: Path) -> None:
+    """As `streamguard config check` does it: secrets read, routes of prompts there, policy valid."""
+    make(tmp_path)
+    for name in ("provider_api_key", "alert_webhook"):
+        (tmp_path / name).write_text("given")
+    file = tmp_path / "streamguard.toml"
+    file.write_text((DEPLOY / "streamguard.toml").read_text().replace("/run/secrets", str(tmp_path)))
+
+    def check() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "streamguard", "config", "check", str(file)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    found = check()
+    assert found.returncode == 0, found.stderr
+    (tmp_path / "policy_key").unlink()
+    refused = check()
+    assert (refused.returncode, "policy_key" in refused.stdout + refused.stderr) == (2, True)
