@@ -2,12 +2,14 @@
 
 import runpy
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from streamguard.analytics.migrations import migrate, read_migrations
+from streamguard.dev.store.access import Limits
 from tests.support.deployment import read
 from tests.support.granted import Server
 
@@ -133,6 +135,14 @@ def test_the_time_that_grafana_asks_for_is_within_bounds() -> None:
     (provisioned, _) = read("deploy/grafana/provisioning/datasources/streamguard.yml")["datasources"]
     most = ElementTree.parse(USERS).getroot().findtext("profiles/streamguard_reader/constraints/max_execution_time/max")
     assert int(provisioned["jsonData"]["queryTimeout"]) + 5 <= int(str(most))
+
+
+def test_the_embedded_store_has_the_same_limits() -> None:
+    """So that a question which `streamguard dev` answers is answered there too."""
+    constraints = ElementTree.parse(USERS).getroot().iterfind("profiles/streamguard_reader/constraints/*[max]")
+    there = {element.tag: float(str(element.findtext("max"))) for element in constraints}
+    here = asdict(Limits())
+    assert there == {name: here[name] for name in there}
 
 
 def test_a_secret_that_is_missing_lets_nobody_in(tmp_path: Path) -> None:
