@@ -44,6 +44,11 @@ class Gate:
         return min(self._accepted + self._lease, self._calm_at + self._calm) - self._monotonic()
 
     @property
+    def heard_at(self) -> float:
+        """When that was asked which the group answered last, as `monotonic` tells; never is minus infinity."""
+        return max(self._accepted, self._calm_at)
+
+    @property
     def spare(self) -> float:
         """Seconds that a group waits, after a lease has run out, before it gives partitions away: a fifth of its session."""
         return min(self._lease, self._calm) / 4

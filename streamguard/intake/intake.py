@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from aiokafka.errors import KafkaError
 
 from streamguard.clock import Clock, SystemClock
+from streamguard.intake.admittance import Admittance
 from streamguard.intake.assigning import Assigner
 from streamguard.intake.claiming import Claim
 from streamguard.intake.clients import (
@@ -145,6 +146,7 @@ class _Running:
             context, clients, outlet, self._committer, stage.ownership, fetcher.run, decider.interrupt
         )
         self._watcher = Watcher(context, clients, outlet, self._assigner)
+        self._admittance = Admittance(context.settings, context.gate, context.clock)
         self._tasks: list[asyncio.Task[object]] = []
 
     @property
@@ -180,7 +182,8 @@ class _Running:
     async def work(self, stop: asyncio.Event, failed: "asyncio.Future[None]") -> None:
         """Until `stop`, or until something raises."""
         stopping: asyncio.Task[object] = asyncio.create_task(stop.wait())
-        self._tasks = [asyncio.create_task(self._committer.run()), asyncio.create_task(self._watcher.run()), stopping]
+        watched = (self._committer.run(), self._watcher.run(), self._admittance.run())
+        self._tasks = [*map(asyncio.create_task, watched), stopping]
         done, _ = await asyncio.wait([*self._tasks, failed], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()

@@ -10,10 +10,11 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from aiokafka.conn import AIOKafkaConnection, collect_hosts, create_conn
+from aiokafka.conn import AIOKafkaConnection, collect_hosts
 from aiokafka.errors import (
     AuthenticationFailedError,
     GroupAuthorizationFailedError,
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 SECONDS = 5.0
 """How long one broker may take to answer."""
+_CLOSED = 1.0
+"""How long the end of a connection may take; TLS has a last word."""
 _SURE = 1.0
 """Seconds after which a refusal must still be one: a broker that starts may not know its users yet."""
 _OTHER_HOST = (62, 64)
@@ -130,19 +133,28 @@ async def _asked(cluster: Cluster, host: str, port: int, wanted: Rights) -> list
     network raise."""
     options = cluster.options
     try:
-        connection = await create_conn(host, port, request_timeout_ms=round(SECONDS * 1000), **options)
+        async with _connected(host, port, options) as connection:
+            told = await cast("Any", connection).send(MetadataRequest([]))
+            lack = await lacking(connection, wanted)
     except _FAILED as error:
         raise await _why(error, options, host, port) or error from None
+    if lack:
+        raise RightsMissing(f"Kafka does not let {_who(options)} do what is needed: {lack}. Its ACLs say who may")
+    return [(broker[1], broker[2]) for broker in told.brokers if (broker[1], broker[2]) != (host, port)]
+
+
+@asynccontextmanager
+async def _connected(host: str, port: int, options: Mapping[str, Any]) -> AsyncGenerator[AIOKafkaConnection]:
+    """As aiokafka's `create_conn`, and closed to the end. Raises what that raises."""
+    connection = AIOKafkaConnection(host, port, request_timeout_ms=round(SECONDS * 1000), **options)
+    inside = cast("Any", connection)
     try:
-        try:
-            told = await cast("Any", connection).send(MetadataRequest([]))
-        except KafkaConnectionError as error:
-            raise await _why(error, options, host, port) or error from None
-        if lack := await lacking(connection, wanted):
-            raise RightsMissing(f"Kafka does not let {_who(options)} do what is needed: {lack}. Its ACLs say who may")
+        await inside.connect()
+        yield connection
     finally:
         connection.close()
-    return [(broker[1], broker[2]) for broker in told.brokers if (broker[1], broker[2]) != (host, port)]
+        if inside._protocol is not None:  # else there was never anything to close
+            await asyncio.wait([inside._closed_fut], timeout=_CLOSED)
 
 
 async def _why(error: Exception, options: Mapping[str, Any], host: str, port: int) -> KafkaRefuses | None:
@@ -213,11 +225,8 @@ async def _mechanisms(options: Mapping[str, Any], host: str, port: int) -> tuple
     asking = {name: value for name, value in options.items() if not name.startswith("sasl_")}
     asking["security_protocol"] = str(options.get("security_protocol", "PLAINTEXT")).removeprefix("SASL_")
     try:
-        connection = await create_conn(host, port, request_timeout_ms=round(SECONDS * 1000), **asking)
-        try:
+        async with _connected(host, port, asking) as connection:
             answer = await cast("Any", connection).send(SaslHandShakeRequest(_ANY))
-        finally:
-            connection.close()
     except _FAILED:
         return ()
     return tuple(answer.enabled_mechanisms)
@@ -226,11 +235,10 @@ async def _mechanisms(options: Mapping[str, Any], host: str, port: int) -> tuple
 async def _speaks_plainly(host: str, port: int) -> bool:
     """Whether Kafka answers there to who does not encrypt. Says nothing but which versions it speaks."""
     try:
-        connection: AIOKafkaConnection = await create_conn(host, port, request_timeout_ms=round(SECONDS * 1000))
+        async with _connected(host, port, {}):
+            return True
     except _FAILED:
         return False
-    connection.close()
-    return True
 
 
 async def _encrypts(host: str, port: int) -> bool:
@@ -242,5 +250,5 @@ async def _encrypts(host: str, port: int) -> bool:
             _, writer = await asyncio.open_connection(host, port, ssl=context)
     except (OSError, TimeoutError):
         return False
-    writer.close()
+    writer.transport.abort()
     return True

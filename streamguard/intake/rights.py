@@ -145,10 +145,10 @@ class _Told(NamedTuple):
 
 async def lacking(connection: AIOKafkaConnection, wanted: Rights) -> Rights:
     """What of `wanted` the user of this connection may not do; nothing, where the broker does not tell (before Kafka 2.3, or
-    another's). Topics and groups need not exist. Raises what aiokafka raises.
+    another's). Raises what aiokafka raises.
 
-    A group's own coordinator alone tells all about it. Another broker says whether it may be seen at all, which is what users
-    without any right on it may not.
+    Of a topic that does not exist a broker tells only whether it might be seen, which users without any right on it may not; so
+    does another broker than its coordinator of a group.
     """
     topics: dict[str, frozenset[Right]] = {}
     groups: set[str] = set()

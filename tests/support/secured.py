@@ -1,7 +1,8 @@
 """A real broker that asks who is there: one node whose listeners want TLS and a user, or TLS and a certificate, and that lets
 each user do only what it was allowed.
 
-Its plain listener is the operator's: whoever comes there may do anything. Three users log in, by SCRAM-SHA-512 and by PLAIN.
+Its plain listener is the operator's: whoever comes there may do anything. Elsewhere users log in by SCRAM-SHA-512 or by PLAIN, or
+are who their certificate says they are.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,13 +17,14 @@ from confluent_kafka.admin._acl import (  # its package names no public face for
     AclPermissionType,
 )
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
+from confluent_kafka.admin._scram import ScramMechanism, UserScramCredentialDeletion
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from tests.support.kafka import KafkaNode, free_ports
 
 PASSWORD = "correct horse; battery = staple"
 """Of all users; as long and as odd as people's are."""
-USERS = ("worker", "sink", "dlq", "stranger")
+USERS = ("worker", "sink", "service", "stranger")
 
 
 class Authority:
@@ -52,14 +54,14 @@ class SecuredKafka:
         self.elsewhere = Authority(directory / "strangers")
         """Somebody whom the broker does not trust, and who has not vouched for it."""
         plain, self._sasl_ssl, self._ssl, self._sasl_plain, controller = free_ports(5)
-        certificate, key = self.authority.issue("broker", "localhost", "127.0.0.1")
+        certificate, key = self.authority.issue("broker", "localhost")
         keystore = directory / "certificates" / "keystore.pem"
         keystore.write_bytes(key.read_bytes() + certificate.read_bytes())
         listeners = {
             "PLAINTEXT": f"127.0.0.1:{plain}",
-            "SASL_SSL": f"127.0.0.1:{self._sasl_ssl}",
-            "SSL": f"127.0.0.1:{self._ssl}",
-            "SASL_PLAINTEXT": f"127.0.0.1:{self._sasl_plain}",
+            "SASL_SSL": f"localhost:{self._sasl_ssl}",
+            "SSL": f"localhost:{self._ssl}",
+            "SASL_PLAINTEXT": f"localhost:{self._sasl_plain}",
         }
         plain_users = " ".join(f'user_{name}="{PASSWORD}"' for name in USERS)
         self._node = KafkaNode(
@@ -106,6 +108,11 @@ class SecuredKafka:
         """As `KafkaNode.stop`."""
         self._node.stop()
 
+    def restart(self) -> None:
+        """Away without a goodbye, and back again."""
+        self._node.kill()
+        self._node.start()
+
     @property
     def operator(self) -> str:
         """The plain listener."""
@@ -126,6 +133,24 @@ class SecuredKafka:
         """The address of a listener, by its protocol."""
         ports = {"SASL_SSL": self._sasl_ssl, "SSL": self._ssl, "SASL_PLAINTEXT": self._sasl_plain}
         return f"localhost:{ports[protocol]}" if protocol in ports else self.operator
+
+    def certificate(self, user: str, authority: Authority | None = None) -> dict[str, Any]:
+        """`[kafka]` of a client who shows a certificate."""
+        certificate, key = (authority or self.authority).issue(user)
+        return {
+            "brokers": self.listener("SSL"),
+            "security_protocol": "SSL",
+            "ssl_ca_file": str(self.authority.file),
+            "ssl_cert_file": str(certificate),
+            "ssl_key_file": str(key),
+        }
+
+    def forget(self, user: str) -> None:
+        """Nobody can log in as this user by SCRAM any more. Connections that stand go on."""
+        admin = AdminClient({"bootstrap.servers": self.operator})
+        gone = UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_512)
+        for future in admin.alter_user_scram_credentials([gone]).values():
+            future.result(10)
 
     def allow(self, user: str, topics: Mapping[str, Iterable[str]], groups: Mapping[str, Iterable[str]]) -> None:
         """Let a user do these operations (`READ`, `WRITE`, …) on topics and groups, by their names."""
