@@ -42,7 +42,9 @@ class _Client(Protocol):
     server_settings: Mapping[str, Any]
 
     def command(self, cmd: str, settings: dict[str, Any] | None = None) -> object: ...
-    def query(self, query: str, settings: dict[str, Any] | None = None) -> Any: ...
+    def query(
+        self, query: str, parameters: dict[str, Any] | None = None, settings: dict[str, Any] | None = None
+    ) -> Any: ...
     def insert(self, table: str, data: Any, **options: Any) -> object: ...
     def close(self) -> None: ...
 
@@ -73,20 +75,24 @@ class Connection:
         return self.answer(sql)[1]
 
     def answer(
-        self, sql: str, settings: dict[str, str | int] | None = None
+        self, sql: str, settings: dict[str, str | int] | None = None, parameters: Mapping[str, str] | None = None
     ) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
-        """The names of an answer's columns, and its rows."""
-        result = self._guarded(lambda client: client.query(sql, settings=settings))
+        """The names of an answer's columns, and its rows. `parameters` are the values of `{name:Type}` in the statement."""
+        given = dict(parameters) if parameters else None
+        result = self._guarded(lambda client: client.query(sql, parameters=given, settings=settings))
         return result.column_names, result.result_rows
 
-    def ask(self, sql: str, settings: dict[str, str | int]) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
+    def ask(
+        self, sql: str, settings: dict[str, str | int], parameters: Mapping[str, str] | None = None
+    ) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
         """As `answer`, for a person's own question: raises `QueryError` with the server's words about it.
 
         Settings that the server lets this user not change are left out: who may only read need not ask for it.
         """
         try:
             known = self._guarded(lambda client: client.server_settings)
-            return self.answer(sql, {name: value for name, value in settings.items() if not _fixed(known.get(name))})
+            settings = {name: value for name, value in settings.items() if not _fixed(known.get(name))}
+            return self.answer(sql, settings, parameters)
         except StoreError as error:
             cause = error.__cause__
             let_in = not isinstance(error, StoreRefuses) or error.code == NO_RIGHT

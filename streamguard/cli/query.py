@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +21,8 @@ from streamguard.errors import InputError
 MOST_ROWS = 1000
 SECONDS = 30
 _UNKNOWN_TABLE = 60  # ClickHouse's code
+Answer = tuple[Sequence[str], Sequence[Sequence[object]], bool]
+"""Names of columns, rows, and whether there were more."""
 
 
 @click.command()
@@ -36,9 +38,17 @@ _UNKNOWN_TABLE = 60  # ClickHouse's code
 @click.option(
     "--rows", type=click.IntRange(1, 1_000_000), default=MOST_ROWS, show_default=True, help="At most so many."
 )
+@click.option("--param", "given", multiple=True, metavar="NAME=VALUE", help="Value of {NAME:Type} in SQL; repeatable.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="Configuration file (TOML).")
 def query(
-    sql: str, as_json: bool, payloads: bool, url: str | None, path: Path | None, rows: int, config_file: Path | None
+    sql: str,
+    as_json: bool,
+    payloads: bool,
+    url: str | None,
+    path: Path | None,
+    rows: int,
+    given: tuple[str, ...],
+    config_file: Path | None,
 ) -> None:
     """Ask the store in SQL; it changes nothing. Tables: requests, calls, verdicts; and payloads, with --payloads.
 
@@ -46,6 +56,7 @@ def query(
     Examples:
       streamguard query "SELECT status, reason, count() FROM requests GROUP BY ALL ORDER BY 3 DESC"
       streamguard query "SELECT request_model, sum(cost) FROM calls GROUP BY 1" --json
+      streamguard query --param tenant=acme "SELECT sum(cost) FROM requests WHERE tenant_id = {tenant:String}"
       streamguard query --payloads "SELECT tenant_id, count() FROM payloads GROUP BY 1"
     """
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # its errors are told here, in one line
@@ -53,14 +64,14 @@ def query(
     named = [option for option, given in (("--payloads", payloads), ("--url", url), ("--path", path)) if given]
     if len(named) > 1:
         raise InputError(f"{' and '.join(named)} name {len(named)} stores; give one of them")
-    settings = loaded.clickhouse
+    settings, parameters = loaded.clickhouse, dict(_parameter(text) for text in given)
     if path is None:
         asked = url or (settings.payloads_questions_url if payloads else settings.questions_url)
-        columns, answer, cut = ask(settings, asked, sql, rows)
+        columns, answer, cut = ask(settings, asked, sql, rows, parameters)
     elif not path.is_dir():
         raise InputError(f"{path}: there is no store; `streamguard demo` leaves one behind and names it")
     else:
-        columns, answer, cut = asyncio.run(ask_path(settings, path, sql, rows))
+        columns, answer, cut = asyncio.run(ask_path(settings, path, sql, rows, parameters))
     if as_json:
         for row in answer:
             click.echo(orjson.dumps(dict(zip(columns, row, strict=True)), default=str, option=orjson.OPT_UTC_Z))
@@ -70,7 +81,7 @@ def query(
         click.echo(f"streamguard: only the first {rows} rows; --rows gives more", err=True)
 
 
-def ask(settings: ClickHouse, url: str, sql: str, rows: int) -> tuple[Sequence[str], Sequence[Sequence[object]], bool]:
+def ask(settings: ClickHouse, url: str, sql: str, rows: int, parameters: Mapping[str, str] | None = None) -> Answer:
     """Columns, rows and whether there were more. Raises `InputError`, one line that says what to do."""
     statement = sql.strip().rstrip(";").strip()
     if not statement:
@@ -83,7 +94,7 @@ def ask(settings: ClickHouse, url: str, sql: str, rows: int) -> tuple[Sequence[s
         "result_overflow_mode": "break",
     }
     try:
-        columns, answer = connection.ask(statement, dict(limits))
+        columns, answer = connection.ask(statement, dict(limits), parameters)
     except QueryError as error:
         raise InputError(f"the store cannot answer: {error}{_hint(settings, url, statement, error)}") from None
     except StoreRefuses as error:
@@ -99,6 +110,13 @@ def ask(settings: ClickHouse, url: str, sql: str, rows: int) -> tuple[Sequence[s
     return columns, answer[:rows], len(answer) > rows
 
 
+def _parameter(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise InputError("--param is NAME=VALUE")
+    return name, value
+
+
 def _hint(settings: ClickHouse, url: str, statement: str, error: QueryError) -> str:
     """Where texts are, for somebody who looked for them among the outcomes."""
     elsewhere = settings.payloads_url is not None and url == settings.questions_url
@@ -109,13 +127,13 @@ def _hint(settings: ClickHouse, url: str, statement: str, error: QueryError) -> 
 
 
 async def ask_path(
-    settings: ClickHouse, path: Path, sql: str, rows: int
-) -> tuple[Sequence[str], Sequence[Sequence[object]], bool]:
+    settings: ClickHouse, path: Path, sql: str, rows: int, parameters: Mapping[str, str] | None = None
+) -> Answer:
     """As `ask`, of an embedded store that nobody runs at the moment. Raises `InputError`, also when somebody does."""
     from streamguard.dev.store import EmbeddedStore, StoreSettings
 
     async with EmbeddedStore(StoreSettings(path=path, read_only_port=0)) as store:
-        return await asyncio.to_thread(ask, settings, f"http://{store.read_only_address}", sql, rows)
+        return await asyncio.to_thread(ask, settings, f"http://{store.read_only_address}", sql, rows, parameters)
 
 
 def show(columns: Sequence[str], rows: Sequence[Sequence[object]], console: Console | None = None) -> None:
