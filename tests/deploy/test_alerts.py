@@ -10,11 +10,12 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
+import promql_parser
 import pytest
 from prometheus_client import REGISTRY
 
 from streamguard import metrics
-from tests.support.deployment import DEPLOY, ROOT, needed, read
+from tests.support.deployment import DEPLOY, ROOT, read
 
 RULES = read("deploy/prometheus/rules/streamguard.yml")
 SCRAPED = {"up": {"job", "instance"}, "process_start_time_seconds": {"job", "instance"}}
@@ -44,18 +45,17 @@ def labels_of() -> dict[str, set[str]]:
 
 def selectors(expression: str) -> tuple[list[tuple[str, set[str]]], set[str]]:
     """The metrics that it asks for, each with the labels it matches on, and the labels that it groups by."""
-    parser = needed("promql_parser", "promql-parser")
     found: list[tuple[str, set[str]]] = []
     grouped: set[str] = set()
 
     def visit(part: Any) -> bool:
-        if isinstance(part, parser.VectorSelector):
+        if isinstance(part, promql_parser.VectorSelector):
             found.append((str(part.name), {str(matcher.name) for matcher in part.matchers.matchers}))
-        elif isinstance(part, parser.AggregateExpr) and part.modifier:
+        elif isinstance(part, promql_parser.AggregateExpr) and part.modifier:
             grouped.update(part.modifier.labels)
         return True
 
-    parser.walk(parser.parse(expression), visit)
+    promql_parser.walk(promql_parser.parse(expression), visit)
     return found, grouped
 
 
@@ -89,7 +89,6 @@ def test_a_mistake_in_an_expression_is_found(expression: str, said: str) -> None
 
 
 def test_what_is_no_promql_is_found() -> None:
-    needed("promql_parser", "promql-parser")
     with pytest.raises(ValueError, match=r"."):
         wrong("sum(rate(streamguard_outcomes_total[5m])")
 
