@@ -319,9 +319,10 @@ class Sink(ConsumerRebalanceListener):
         open_ = {tp: part.chunks.next for tp, part in self.parts.items() if not part.chunks.full}
         epoch = self.epoch
         try:
-            ends = await self._consumer.end_offsets(list(open_)) if open_ else {}
-        except (KafkaError, ConnectionError) as error:
-            if not is_retriable(error):
+            async with asyncio.timeout(self._settings.session):
+                ends = await self._consumer.end_offsets(list(open_)) if open_ else {}
+        except (KafkaError, ConnectionError, TimeoutError) as error:
+            if not isinstance(error, TimeoutError) and not is_retriable(error):
                 raise
             log.warning("looking for what waits: %s, will repeat", type(error).__name__)
             with suppress(KafkaError):  # brokers that are away are waited for, those that refuse us are not
