@@ -69,7 +69,8 @@ def alike(found: object, counted: object) -> bool:
 def test_the_tables_are_described_as_the_store_describes_them(analyst: Client) -> None:
     for table in ("requests", "calls", "verdicts", "payloads"):
         columns = analyst.query(
-            "SELECT name, type, comment FROM system.columns WHERE database = 'streamguard' AND table = {t:String} ORDER BY position",
+            "SELECT name, type, comment FROM system.columns "
+            "WHERE database = 'streamguard' AND table = {t:String} ORDER BY position",
             parameters={"t": table},
         ).result_rows
         meaning = analyst.command(
