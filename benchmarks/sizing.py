@@ -147,7 +147,7 @@ def _requests(count: int, seed: int, lot: str) -> list[Planned]:
 
 
 def _memory(line: Line) -> dict[str, float]:
-    return {name: psutil.Process(pid).memory_info().rss / 2**20 for name, pid in line.parts.pids.items()}
+    return {name: psutil.Process(pid).memory_info().rss / 1e6 for name, pid in line.parts.pids.items()}
 
 
 def _connections(pid: int, port: int) -> int:
@@ -225,7 +225,7 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("--requests", type=int, default=3_000, help="of each line, besides the first 200")
+    parser.add_argument("--requests", type=int, default=2_400, help="of each line, besides the first 200")
     parser.add_argument("--entries", type=int, default=100_000, help="of the longer journal, and of the cache")
     given = parser.parse_args()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # new topics have no leader for a moment

@@ -130,4 +130,4 @@ def _fill(values: Sequence[bytes], entries: int) -> float:
 
 def _mb() -> float:
     gc.collect()
-    return psutil.Process().memory_info().rss / 2**20
+    return psutil.Process().memory_info().rss / 1e6
