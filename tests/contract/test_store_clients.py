@@ -21,7 +21,11 @@ from tests.support import seeded
 from tests.support.counted import dollars, made
 from tests.support.grafana import HELLO, Panel, expand, request
 from tests.support.native_blocks import read_blocks
+from tests.support.node import installed
 from tests.support.stored import Stored, stored
+from tests.support.unavailable import or_skip
+
+NODE = Path(__file__).parents[1] / "node"
 
 
 @pytest.fixture(scope="module")
@@ -239,3 +243,19 @@ async def test_every_type_of_column_is_sent_as_clickhouse_go_reads_it(store: Sto
     assert (await asked(store, together))[2] == [tuple(row) for row in client.query(together).result_rows]
     status, body = await sent(store.analyst, request("x", "SELECT CAST(1, 'Dynamic') AS d"))
     assert (status, b"cast it to String" in body) == (501, True)
+
+
+@pytest.mark.slow
+def test_nodes_client_asks_and_streams(store: Stored, records: list[Telemetry]) -> None:
+    modules = or_skip(lambda: installed(NODE, "aimock"))
+    command = ["node", str(NODE / "clickhouse.mjs"), str(modules), store.analyst, "acme"]
+    told = orjson.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+    acme = [str(record.status) for record in records if record.tenant_id == "acme"]
+    assert told == {
+        "ping": True,
+        "rows": [{"status": status, "n": acme.count(status)} for status in sorted(set(acme))],
+        "streamed": 100_000,
+        "write": "164",
+        "insert": "164",
+        "file": "497",
+    }
