@@ -12,6 +12,9 @@ _TOTALS = """SELECT count(), uniqExact(tenant_id, request_id, run), uniqExact(k_
     countIf(cost IS NULL) FROM requests"""
 _CALLS = """SELECT count(), uniqExact(k_topic, k_partition, k_offset, position),
     sumIf(cost, status != 'skipped') FROM calls"""
+_TEXTS = (
+    "SELECT count(), uniqExact(k_topic, k_partition, k_offset), uniqExact(tenant_id, request_id, run) FROM payloads"
+)
 _VERDICTS = "SELECT count(), uniqExact(k_topic, k_partition, k_offset, position) FROM verdicts"
 
 
@@ -73,6 +76,26 @@ def audit(session: Session) -> Audit:
             for topic, partition, count, offsets, first, last in session.rows(_PLACES)
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The account of the store of texts: its rows, of how many records and of how many different requests they are."""
+
+    rows: int
+    records: int
+    requests: int
+
+    @property
+    def once(self) -> bool:
+        """Nothing is there twice."""
+        return self.rows == self.records == self.requests
+
+
+def audit_texts(session: Session) -> Texts:
+    """Ask the store of texts, which may be the same. Blocks; raises what the session raises."""
+    rows, records, requests = session.rows(_TEXTS)[0]
+    return Texts(_int(rows), _int(records), _int(requests))
 
 
 def _int(value: object) -> int:

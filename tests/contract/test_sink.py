@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
 
+from streamguard.analytics.audit import Texts, audit_texts
 from streamguard.analytics.clickhouse import Connection
 from streamguard.analytics.errors import StoreError
 from streamguard.config import Config
@@ -18,6 +20,7 @@ from streamguard.intake.errors import TooManyBuried
 from streamguard.stream.sink import GROUP, Sink
 from streamguard.stream.sink_writing import State
 from tests.support.sinks import books, produce, running, sink_config, until_rows
+from tests.support.started import Start
 from tests.unit.analytics.examples import payload, telemetry
 
 COST = 437_500
@@ -199,6 +202,56 @@ async def test_a_missing_store_of_texts_does_not_hold_up_outcomes(brokers: str, 
                 while (sink.statistics.waiting, sink.statistics.down) != (10, 1):
                     await asyncio.sleep(0.02)
     assert await rows(config, "SELECT count() FROM system.tables WHERE name = 'payloads'") == [(0,)]
+
+
+class DiesAfterTexts(Sink):
+    """Inserts texts and dies before the end of their chunk is committed; outcomes go on until then."""
+
+    async def commit(self, states: Mapping[TopicPartition, State], epoch: int) -> bool:
+        if any(tp.topic == "payloads" and plan is None and start for tp, (start, plan) in states.items()):
+            raise Interrupted
+        return await super().commit(states, epoch)
+
+
+@pytest.mark.slow
+async def test_texts_in_a_store_of_their_own_are_there_once_and_nowhere_else(
+    brokers: str, store: str, tmp_path: Path, start: Start
+) -> None:
+    ready = tmp_path / "address"
+    start([sys.executable, "-m", "streamguard", "store", "--path", str(tmp_path / "texts"), "--ready-file", str(ready)])
+    async with asyncio.timeout(30):
+        while not ready.exists():
+            await asyncio.sleep(0.05)
+    texts = f"http://{ready.read_text().strip()}"
+    config = sink_config(brokers, store, clickhouse={"payloads_url": texts})
+    await produce(brokers, "telemetry", [telemetry(n) for n in range(60)])
+    await produce(brokers, "payloads", [payload(n) for n in range(40)], partitions=1)
+    with pytest.raises(Interrupted):
+        async with running(DiesAfterTexts(config, "sink-0")) as task:
+            await asyncio.wait([task], timeout=20)
+    await produce(brokers, "payloads", [payload(40 + n) for n in range(30)], partitions=1)
+    sink = Sink(config, "sink-0")
+    async with running(sink):
+        assert (await until_rows(config, 60)).once
+        async with asyncio.timeout(15):
+            while (found := await written_texts(config, texts)).rows < 70:
+                await asyncio.sleep(0.05)
+    assert sink.statistics.resent >= 1
+    assert (found.once, found.rows) == (True, 70)
+    tables = "SELECT name FROM system.tables WHERE database = 'streamguard' ORDER BY name"
+    assert await rows(config, tables) == [("calls",), ("migrations",), ("requests",), ("verdicts",)]
+    assert await rows(config, tables, texts) == [("migrations",), ("payloads",)]
+
+
+async def written_texts(config: Config, url: str) -> Texts:
+    def ask() -> Texts:
+        connection = Connection(config.clickhouse, url)
+        try:
+            return audit_texts(connection)
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(ask)
 
 
 @pytest.mark.slow

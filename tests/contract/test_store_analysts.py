@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from streamguard.dev.store import EmbeddedStore, Limits, StoreSettings
 
-SLOW = "SELECT sum(cityHash64(number, toString(number))) FROM numbers(1500000000)"  # a minute or more
+SLOW = "SELECT sum(cityHash64(number, toString(number))) FROM numbers(1900000000)"  # a minute or more
 SECRET = "what no analyst may read"
 
 
@@ -25,7 +25,7 @@ async def port(
     """Owner's and analyst's client of one store with a table `t` of ten rows, and a directory with a file `secret`."""
     folder = tmp_path_factory.mktemp("analysts")
     (folder / "secret").write_text(SECRET + "\n")
-    limits = Limits(max_execution_time=2.0, max_result_rows=1000, max_rows_to_read=2_000_000_000, running=2, waiting=1)
+    limits = Limits(max_execution_time=20.0, max_result_rows=1000, max_rows_to_read=2_000_000_000, running=2, waiting=1)
     async with (
         EmbeddedStore(StoreSettings(path=folder / "store", read_only_port=0, limits=limits)) as store,
         httpx.AsyncClient(base_url=f"http://{store.address}", timeout=30, trust_env=False) as owner,
@@ -272,6 +272,32 @@ async def test_a_setting_that_is_not_about_reading_is_refused(port: Port, name: 
     assert f"Cannot modify '{name}'" in body
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        " = 1; SET ROLE ALL; DROP TABLE t; SET max_threads",
+        " = 1; SET ROLE owner; INSERT INTO t VALUES (1); SET max_threads",
+        " = 1, allow_introspection_functions",
+        "\n",
+        "` = 1; DROP TABLE t; --",
+    ],
+)
+async def test_the_name_of_a_setting_is_no_way_to_a_statement(port: Port, rest: str) -> None:
+    owner, analyst, _ = port
+    for name in ("output_format_json_quote_64bit_integers", "max_threads"):
+        status, code, _ = await asked(analyst, "SELECT count() FROM t", **{name + rest: "1"})
+        assert (status, code) in ((404, "115"), (500, "164"))
+        status, code, _ = await asked(owner, "SELECT count() FROM t", **{name + rest: "1"})
+        assert (status, code) == (404, "115")
+    assert (await owner.post("/", content="SELECT count(), sum(a) FROM t")).text == "10\t45\n"
+
+
+@pytest.mark.parametrize("name", ["DataFrame", "datastore", "ArrowTable"])
+async def test_what_is_a_format_in_python_only_is_none_here(port: Port, name: str) -> None:
+    for client in port[:2]:
+        assert (await asked(client, "SELECT 1", default_format=name))[:2] == (404, "73")
+
+
 async def test_what_clients_say_of_readonly_users_roles_and_sessions_changes_nothing(port: Port) -> None:
     owner, analyst, _ = port
     for tricks in (
@@ -311,7 +337,7 @@ async def test_a_limit_can_be_lowered_and_not_raised(port: Port) -> None:
     assert await limit("max_result_rows") == "1000"
     for given_, found in (("10", "10"), ("5000", "1000"), ("0", "1000"), ("-1", "1000"), ("many", "1000")):
         assert await limit("max_result_rows", max_result_rows=given_) == found
-    assert await limit("max_execution_time", max_execution_time="60") == "2"
+    assert await limit("max_execution_time", max_execution_time="60") == "20"
     assert await limit("max_execution_time", max_execution_time="1") == "1"
     # inside a statement ClickHouse itself judges: lower is obeyed, higher refused, none is not to be had
     assert (await asked(analyst, "SELECT number FROM numbers(20) SETTINGS max_result_rows = 10"))[:2] == (500, "396")
@@ -337,7 +363,7 @@ async def test_a_question_that_takes_too_long_ends_while_inserts_go_on(port: Por
     owner, analyst, _ = port
     assert (await owner.post("/", content="CREATE TABLE w (a UInt64) ENGINE = MergeTree ORDER BY a")).status_code == 200
     began = time.monotonic()
-    slow = [asyncio.create_task(asked(analyst, SLOW)) for _ in range(2)]
+    slow = [asyncio.create_task(asked(analyst, SLOW, max_execution_time="2")) for _ in range(2)]
     waits: list[float] = []
     while not all(task.done() for task in slow):
         sent = time.monotonic()
@@ -345,8 +371,8 @@ async def test_a_question_that_takes_too_long_ends_while_inserts_go_on(port: Por
         waits.append(time.monotonic() - sent)
         assert inserted.status_code == 200
     assert [(await task)[:2] for task in slow] == [(408, "159")] * 2
-    assert 1.9 < time.monotonic() - began < 15
-    assert len(waits) > 10
+    assert 1.9 < time.monotonic() - began < 18
+    assert len(waits) > 3
     assert sorted(waits)[len(waits) // 2] < 0.5, "an insert waited for the questions"
 
 
@@ -360,11 +386,11 @@ async def test_more_questions_than_may_wait_are_refused(port: Port) -> None:
 async def test_a_question_whose_client_has_gone_is_given_up(port: Port) -> None:
     owner, analyst, _ = port
     running = (
-        "SELECT count() FROM system.processes WHERE query LIKE '%1500000000%' AND query NOT LIKE '%system.processes%'"
+        "SELECT count() FROM system.processes WHERE query LIKE '%1900000000%' AND query NOT LIKE '%system.processes%'"
     )
 
     async def until(wanted: str) -> None:
-        async with asyncio.timeout(1.5):  # shorter than the time limit, which would end it too
+        async with asyncio.timeout(9):  # twice this is shorter than the time limit, which would end it too
             while (await owner.post("/", content=running)).text != wanted:
                 await asyncio.sleep(0.01)
 
