@@ -12,11 +12,20 @@ from typing import Any, Protocol, cast
 
 from streamguard.clock import Clock
 from streamguard.dev.store.access import Limits, write_access
-from streamguard.dev.store.errors import BAD_ARGUMENTS, NOT_ENOUGH_SPACE, UNKNOWN_SETTING, EngineError, from_engine
+from streamguard.dev.store.errors import (
+    BAD_ARGUMENTS,
+    NOT_ENOUGH_SPACE,
+    UNKNOWN_FORMAT,
+    UNKNOWN_SETTING,
+    EngineError,
+    from_engine,
+)
 from streamguard.dev.store.statement import from_file
 from streamguard.errors import InputError
 
-_SETTING = re.compile(r"^[A-Za-z_][A-Za-z_0-9]*$")
+_SETTING = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+_OF_PYTHON = frozenset({"arrowtable", "dataframe", "datastore"})
+"""What chDB takes for formats and answers with objects of Python instead of bytes."""
 _MOST_SESSIONS = 64
 _ROOM = 32 << 20  # bytes that stay free on the disk: for merges that are under way
 _GROWTH = 4  # how many times its size an insert may need: a part, its merge, and rows that were compressed
@@ -132,13 +141,12 @@ class Engine:
 
     def _run(self, handle: Handle, job: Job) -> Outcome:
         settings = dict(job.settings)
-        if any(not _SETTING.match(name) for name in settings):
-            raise EngineError(UNKNOWN_SETTING, "a setting's name is a word")
+        set_them = setting(settings) if settings else ""
         if job.database:
             handle.query(using(job.database))
         try:
-            if settings:
-                handle.query(setting(settings))
+            if set_them:
+                handle.query(set_them)
             if job.data is not None:
                 self._make_sure_of_room(len(job.data))
                 return _insert(handle, job.statement, job.format, job.data)
@@ -201,6 +209,8 @@ def _reset(handle: Handle, names: list[str]) -> None:
 
 def outcome_of(handle: Handle, statement: str, job: Job) -> Outcome:
     """Run `statement` in place of the job's, in its format and with its parameters. Raises `EngineError`, `RuntimeError`."""
+    if job.format.lower() in _OF_PYTHON:
+        raise EngineError(UNKNOWN_FORMAT, "Code: 73. DB::Exception: Unknown format. (UNKNOWN_FORMAT)")
     try:
         result = handle.query(statement, job.format, dict(job.parameters))
     except ValueError as error:
@@ -249,7 +259,10 @@ def using(database: str) -> str:
 
 
 def setting(settings: Mapping[str, str]) -> str:
-    """The statement that sets them."""
+    """The statement that sets them. Raises `EngineError` when a name is none: it would be read as a part of the statement, or
+    as another one."""
+    if any(not _SETTING.fullmatch(name) for name in settings):
+        raise EngineError(UNKNOWN_SETTING, "Code: 115. DB::Exception: a setting's name is a word. (UNKNOWN_SETTING)")
     return "SET " + ", ".join(f"{name} = {quoted(value)}" for name, value in settings.items())
 
 
