@@ -341,6 +341,11 @@ def named_routes(config: Config) -> Mapping[str, tuple[Candidate, ...]]:
 
 def check_routes(prompts: PromptBook, routes: Mapping[str, object]) -> None:
     """Raise `ConfigError` for a prompt whose route is not there: all its requests would end as `providers_exhausted`."""
+    if not routes:
+        raise ConfigError(
+            "routes: no model is named; put [[providers]] and [[routes.default]] into a file that --config or STREAMGUARD_CONFIG "
+            "names (`streamguard config example` prints one)"
+        )
     for template in prompts.templates:
         if template.route not in routes:
             there = f"is no {template.route!r}" if template.route != AUTO else "are none of routing.tiers for 'auto'"

@@ -64,7 +64,13 @@ def list_command(
     else:
         for text in list_lines(shown, decisions):
             click.echo(text)
-    if len(shown) < len(letters) and limit is None:
+    if not letters:
+        say(
+            "no dead letters"
+            if everything
+            else "no dead letters wait; --all lists those that were replayed or dropped too"
+        )
+    elif len(shown) < len(letters) and limit is None:
         say(f"only the first {len(shown)} of {len(letters)}; --limit gives more")
 
 

@@ -15,11 +15,14 @@ from rich.table import Table
 from streamguard import config
 from streamguard.analytics.clickhouse import Connection
 from streamguard.analytics.errors import QueryError, StoreError, StoreRefuses, StoreUnreachable
+from streamguard.cli.addresses import where_named
 from streamguard.config import ClickHouse
 from streamguard.errors import InputError
 
 MOST_ROWS = 1000
 SECONDS = 30
+_ADDRESSES = ("read_url", "payloads_read_url", "payloads_url", "url")
+"""Keys that may name the store that is asked."""
 _UNKNOWN_TABLE = 60  # ClickHouse's code
 Answer = tuple[Sequence[str], Sequence[Sequence[object]], bool]
 """Names of columns, rows, and whether there were more."""
@@ -100,9 +103,11 @@ def ask(settings: ClickHouse, url: str, sql: str, rows: int, parameters: Mapping
     except StoreRefuses as error:
         raise InputError(str(error)) from None
     except StoreUnreachable:
-        raise InputError(
-            f"no store answers at {url}; start one with `streamguard store`, or name another with --url"
-        ) from None
+        keys = [key for key in _ADDRESSES if getattr(settings, key) == url]
+        named = (
+            where_named(settings, keys[0]) if keys else "start one with `streamguard store`, or name another with --url"
+        )
+        raise InputError(f"no store answers at {url}; {named}") from None
     except StoreError as error:
         raise InputError(f"the store at {url} failed: {error.code}") from None
     finally:

@@ -2,6 +2,7 @@
 
 from aiokafka.errors import KafkaError
 
+from streamguard.cli.addresses import where_named
 from streamguard.config import Kafka
 from streamguard.errors import InputError
 from streamguard.intake.reaching import reachable
@@ -14,5 +15,5 @@ async def must_reach(kafka: Kafka, needs: Rights) -> None:
         await reachable(kafka.cluster(), needs)
     except (KafkaError, OSError) as error:
         raise InputError(
-            f"no broker answers at {kafka.brokers} ({type(error).__name__}); kafka.brokers names them"
+            f"no broker answers at {kafka.brokers} ({type(error).__name__}); {where_named(kafka, 'brokers')}"
         ) from None

@@ -156,7 +156,8 @@ class DevRun:
             self._say(f"  metrics of {name:<10}http://{address}/metrics")
         self._say("in another terminal:")
         self._say(f"  source {shlex.quote(str(self._folder.path / ENVIRONMENT))}")
-        self._say('  streamguard query "SELECT status, reason, count() FROM requests GROUP BY ALL"')
+        self._say('  streamguard send --text "Where is my parcel?"')
+        self._say('  streamguard query "SELECT request_id, status, reason, cost FROM requests"')
         self._say("Ctrl-C stops everything. The broker keeps records in memory, about 5 MB a partition, until then.")
 
 
