@@ -1,9 +1,10 @@
 """What a line needs of disks, memory, connections and processes: the figures of docs/sizing.md.
 
 `python -m benchmarks.sizing [--json] [--requests N] [--entries N]`: the demo's requests on Apache Kafka (one broker, 4
-partitions, producers without compression) through a line of two processes, then of one. Rates and CPU are medians of three
-rounds, reading a journal too. Takes two to three minutes; Java and Maven must be there. `load` is the machine's load average
-before and after: beyond the line's own it slows rates, and leaves bytes, rows, memory and connections as they are.
+partitions, producers without compression) through a line of two processes and one of a single process, which take turns.
+Rates and CPU are medians of three rounds, reading a journal too. Takes two to three minutes; Java and Maven must be there.
+`load` is the machine's load average before and after: beyond the lines' own it slows them and makes their CPU dearer, and
+leaves bytes, rows, memory and connections as they are.
 """
 
 import argparse
@@ -13,8 +14,8 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -35,7 +36,6 @@ from tests.support.kafka import create_topics
 _PARTITIONS = 4
 _ROUNDS = 3
 _WARM = 200
-_COMMITS = "__consumer_offsets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Fleet:
     cpu_ms: float
     sink_cpu_ms: float
     processes: dict[str, Process]
-    back_seconds: float
+    back_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +92,14 @@ async def measure(count: int, entries: int) -> Result | None:
             return None
         logs = Path(directory) / "kafka" / "log"
         broker, topics = node.brokers, Topics.load("two.")
-        async with running(Layout(prefix="two.", broker=broker, latency_sigma=0)) as line:
-            two, sent = await _rounds(line, count, seed=1)
-            tables = await tables_of(line.at.store, sent)
+        async with (
+            running(Layout(prefix="two.", broker=broker, latency_sigma=0, instance="two")) as pair,
+            running(Layout(prefix="one.", broker=broker, latency_sigma=0, instance="one", processes=1)) as single,
+        ):
+            (two, sent), (one, _) = await _rounds((pair, single), count)
+            tables = await tables_of(pair.at.store, sent)
             sizes = {topic.name: log_of(logs, topics.full(topic.name)) for topic in topics}
-            sizes[_COMMITS] = log_of(logs, _COMMITS)
-            back = await _killed(line)
-        async with running(Layout(prefix="one.", broker=broker, latency_sigma=0, processes=1)) as line:
-            one, _ = await _rounds(line, count, seed=7)
-            one_back = await _killed(line)
+            back, one_back = await _killed(pair), await _killed(single)
         decisions = await records_of(broker, topics.full("admission-journal"), _PARTITIONS)
         restored = await _restored(broker, decisions, (entries // 5, entries))
         cached = await records_of(broker, topics.full("cache-entries"), _PARTITIONS)
@@ -112,34 +111,40 @@ async def measure(count: int, entries: int) -> Result | None:
                 for name, log in sizes.items()
             },
             tables=tables,
-            fleets={1: Fleet(*one, one_back), 2: Fleet(*two, back)},
+            fleets={1: replace(one, back_seconds=one_back), 2: replace(two, back_seconds=back)},
             restored=restored,
             entries=entries,
             cache_mb=await asyncio.to_thread(cache_mb, cached, entries),
         )
 
 
-async def _rounds(line: Line, count: int, seed: int) -> tuple[tuple[float, float, float, dict[str, Process]], int]:
-    """The fields of a `Fleet`, and how many requests were sent for them."""
-    ready = _memory(line)
-    warm = await line.send(_requests(_WARM, seed, f"w{seed}"))  # pools, caches and imports are warm
-    rounds: list[Sent] = []
+async def _rounds(lines: Sequence[Line], count: int) -> list[tuple[Fleet, int]]:
+    """What each line does, and how many requests it was sent: round by round in turn, so that what else the machine does, and
+    when, is shared out among them."""
+    ready = [_memory(line) for line in lines]
+    warm = [await line.send(_requests(_WARM, 1, "w")) for line in lines]  # pools, caches and imports are warm
+    rounds: list[list[Sent]] = [[] for _ in lines]
     for number in range(_ROUNDS):
-        rounds.append(await line.send(_requests(count // _ROUNDS, seed + number, f"f{number}")))
-    ends = _memory(line)
-    port = int(line.at.broker.rpartition(":")[2])
-    processes = {
-        name: Process(ready[name], ends[name], _connections(pid, port), psutil.Process(pid).num_fds())
-        for name, pid in line.parts.pids.items()
-        if name.startswith(("worker", "sink"))
-    }
-    measured = (
-        median(sent.rate for sent in rounds),
-        median(sent.cpu_ms("worker") for sent in rounds),
-        median(sent.cpu_ms("sink") for sent in rounds),
-        processes,
+        for line, sents in zip(lines, rounds, strict=True):
+            sents.append(await line.send(_requests(count // _ROUNDS, 2 + number, f"f{number}")))
+    return [
+        (_fleet(line, sents, before), first.requests + sum(sent.requests for sent in sents))
+        for line, sents, before, first in zip(lines, rounds, ready, warm, strict=True)
+    ]
+
+
+def _fleet(line: Line, rounds: Sequence[Sent], ready: Mapping[str, float]) -> Fleet:
+    ends, port = _memory(line), int(line.at.broker.rpartition(":")[2])
+    return Fleet(
+        per_second=median(sent.rate for sent in rounds),
+        cpu_ms=median(sent.cpu_ms("worker") for sent in rounds),
+        sink_cpu_ms=median(sent.cpu_ms("sink") for sent in rounds),
+        processes={
+            name: Process(ready[name], ends[name], _connections(pid, port), psutil.Process(pid).num_fds())
+            for name, pid in line.parts.pids.items()
+            if name.startswith(("worker", "sink"))
+        },
     )
-    return measured, sum(sent.requests for sent in (warm, *rounds))
 
 
 def _requests(count: int, seed: int, lot: str) -> list[Planned]:
@@ -187,15 +192,13 @@ def _print(result: Result) -> None:
         f"Apache Kafka, {result.requests:,} requests; load average {result.load[0]:.1f} before, {result.load[1]:.1f} after"
     )
     print(f"\n{'topic, a request':<22}{'records':>9}{'batches':>9}{'bytes':>9}{'with zstd':>11}{'a record':>10}")
-    carrying = [size for name, size in result.topics.items() if name != _COMMITS]
+    sizes = result.topics.values()
     for name, size in sorted(result.topics.items(), key=lambda item: -item[1].bytes):
         one = size.bytes / size.records if size.records else 0.0
         print(
             f"{name:<22}{size.records:>9.3f}{size.batches:>9.3f}{size.bytes:>9.0f}{size.zstd_bytes:>11.0f}{one:>10.0f}"
         )
-    print(
-        f"{'all but commits':<22}{'':>18}{sum(s.bytes for s in carrying):>9.0f}{sum(s.zstd_bytes for s in carrying):>11.0f}"
-    )
+    print(f"{'all':<22}{'':>18}{sum(one.bytes for one in sizes):>9.0f}{sum(one.zstd_bytes for one in sizes):>11.0f}")
     print(f"\n{'table, merged':<22}{'rows a request':>15}{'bytes a row':>13}{'a request':>11}{'uncompressed':>14}")
     for name, table in result.tables.items():
         rows, each = table.rows / result.requests, table.bytes / max(table.rows, 1)

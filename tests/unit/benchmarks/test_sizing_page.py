@@ -37,6 +37,18 @@ def test_each_example_is_what_the_figures_come_to(arguments: str, shown: str) ->
     assert shown.splitlines() == list(lines(FIGURES, load_of(shlex.split(arguments)), TOPICS))
 
 
+def test_what_the_page_reckons_by_hand_comes_to_that() -> None:
+    found = re.findall(r"^.*?\s{2,}((?:[\d,.()]+ [×/+] )+[\d,.()]+) = ([\d,.]*\d)", TEXT, re.MULTILINE)
+    assert len(found) >= 7
+    for sum_, result in found:
+        value = eval(sum_.replace("×", "*").replace(",", ""))  # digits and signs alone, see the pattern
+        digits = len(result.partition(".")[2])
+        assert f"{value:,.{digits}f}" == result, sum_
+    known = {f"{getattr(FIGURES, name):g}" for name in Figures.__slots__ if name != "topics"}
+    used = {number for sum_, _ in found for number in re.findall(r"[\d,.]+", sum_) if number in known}
+    assert len(used) >= 5, "the figures of the page are what it reckons with"
+
+
 def test_the_topics_of_the_page_are_those_of_the_line() -> None:
     assert set(FIGURES.topics) == {topic.name for topic in TOPICS}
     total = re.search(r"^\| all \| \| ([\d,]+) \|", TEXT, re.MULTILINE)
