@@ -280,11 +280,11 @@ class Client:
 
     @contextmanager
     def _given_up(self, asked: Asked) -> Generator[None]:
-        """Stop the request when nobody waits for it any more."""
+        """Stop the request when nobody waits for it any more: whoever else asked this client for it may still."""
         try:
             yield
         except (NotAnswered, asyncio.CancelledError, GeneratorExit):
-            if not asked.keep and self._open:
+            if not asked.keep and self._open and not self._waiting.several(asked.name):
                 self._cancel_soon(Cancellation(tenant_id=asked.name.tenant_id, request_id=asked.name.request_id))
             raise
 

@@ -17,7 +17,11 @@ class ClientError(StreamguardError):
 
 
 class Unreachable(ClientError):
-    """The line cannot be reached. The message says what was tried and what Kafka said."""
+    """The line cannot be reached. The message says what was tried and what Kafka said.
+
+    A client that was open waits for brokers that are away. If it raises this all the same, nothing comes to it any more (it may
+    not read `responses` any longer, for example): make a new one.
+    """
 
 
 class NotSent(ClientError):

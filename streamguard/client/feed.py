@@ -33,6 +33,8 @@ class Feed:
         self._topic, self._give, self._failed, self._clock = topic, give, failed, clock
         self._places: list[TopicPartition] = []
         self._reading: asyncio.Task[None] | None = None
+        self.paused = False
+        """Whether nothing is read for the time being."""
         self._consumer = AIOKafkaConsumer(
             **arguments,
             group_id=None,
@@ -54,10 +56,12 @@ class Feed:
         """After a pause: read on, from now. Raises errors of Kafka."""
         await stand_at_the_end(self._consumer, self._places)
         self._consumer.resume(*self._places)
+        self.paused = False
 
     def pause(self) -> None:
         """Read nothing until `resume`: what comes meanwhile is passed over."""
         self._consumer.pause(*self._places)
+        self.paused = True
 
     async def close(self) -> None:
         """Also one that could not be opened."""

@@ -43,15 +43,16 @@ class KafkaWire:
         self._failed: Failed = _nobody
         self._counts = dict[str, int]()
         self._producer: AIOKafkaProducer | None = None
-        self._broken: list[AIOKafkaProducer] = []
+        self._stopping: set[asyncio.Task[None]] = set()
+        self._closed = False
         self._responses: Feed | None = None
         self._chunks: Feed | None = None
         self._reader: AIOKafkaConsumer | None = None
         self._readers = 0
-        self._one_at_a_time, self._looking_back = asyncio.Lock(), asyncio.Lock()
+        self._producing, self._following, self._looking_back = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
 
     async def open(self, take: Take, failed: Failed) -> None:
-        self._take, self._failed = take, failed
+        self._take, self._failed, self._closed = take, failed, False
         try:
             with self._translated("no broker takes us"):
                 async with asyncio.timeout(START_SECONDS):
@@ -64,11 +65,11 @@ class KafkaWire:
             raise
 
     async def close(self) -> None:
+        self._closed = True
         feeds = [feed for feed in (self._responses, self._chunks) if feed is not None]
-        clients = [one for one in (self._producer, *self._broken, self._reader) if one is not None]
+        clients = [one for one in (self._producer, self._reader) if one is not None]
         self._responses = self._chunks = self._reader = self._producer = None
-        self._broken = []
-        await asyncio.gather(*(feed.close() for feed in feeds), *map(stop, clients))
+        await asyncio.gather(*(feed.close() for feed in feeds), *map(stop, clients), *self._stopping)
 
     # -- to the line ---------------------------------------------------------------------------------------------------
 
@@ -76,23 +77,43 @@ class KafkaWire:
         # a request that admit finds on another partition than its tenant's is sent once more, and waits once more
         partition = key_partition(key.encode(), self._count(REQUESTS)) if topic == REQUESTS else None
         encoded = [(name, text.encode()) for name, text in headers.items()]
-        async with self._one_at_a_time:
-            if self._producer is None:
-                with self._translated("no broker takes us"):
-                    self._producer = await self._new_producer()
-            producer = self._producer
         try:
-            await producer.send_and_wait(
+            producer = await self._sending()
+            acknowledged = await producer.send(
                 self._prefix + topic, value, key=key.encode(), partition=partition, headers=encoded
             )
+        except (KafkaError, OSError) as error:  # nothing was sent: it is too large, or there is no broker to send it to
+            raise Refused(type(error).__name__) from None
+        try:
+            await acknowledged
         except KafkaError as error:
             if not error.retriable and producer is self._producer:
                 # its numbers do not fit the broker's any more, so all that it sent from now on would fail
                 self._producer = None
-                self._broken.append(producer)
+                self._stop_soon(producer)
             raise Refused(type(error).__name__) from None
         except OSError as error:
             raise Refused(type(error).__name__) from None
+
+    async def _sending(self) -> AIOKafkaProducer:
+        """The producer; a new one in the place of one that broke. Raises `Unreachable`, and `Refused` once all is closed."""
+        async with self._producing:
+            if self._producer is None and not self._closed:
+                with self._translated("no broker takes us"):
+                    producer = await self._new_producer()
+                if self._closed:  # meanwhile: nobody else would stop it
+                    await stop(producer)
+                else:
+                    self._producer = producer
+            if self._producer is None:
+                raise Refused("Closed")
+            return self._producer
+
+    def _stop_soon(self, producer: AIOKafkaProducer) -> None:
+        """What others have sent with it may still be acknowledged meanwhile."""
+        task = asyncio.create_task(stop(producer))
+        self._stopping.add(task)
+        task.add_done_callback(self._stopping.discard)
 
     async def _new_producer(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
@@ -115,7 +136,7 @@ class KafkaWire:
     async def follow_chunks(self) -> None:
         self._readers += 1
         try:
-            async with self._one_at_a_time:
+            async with self._following:
                 with self._translated("response-chunks cannot be read"):
                     if self._chunks is None:
                         feed = self._feed(CHUNKS, min(self._fetch_wait, 0.05))
@@ -125,7 +146,7 @@ class KafkaWire:
                             await feed.close()
                             raise
                         self._chunks = feed
-                    elif self._readers == 1:
+                    elif self._chunks.paused:  # also when the one who was to resume it was called off
                         await self._chunks.resume()
         except BaseException:
             self.leave_chunks()

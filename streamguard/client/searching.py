@@ -33,8 +33,16 @@ class Searches:
         Goes on for as long as Kafka cannot be read: whoever calls sets a limit.
         """
         places = range(self._wire.places) if key is None else (self._wire.place(key),)
-        found = [one for one in await asyncio.gather(*(self._look(name, place) for place in places)) if one]
-        return max(found, key=lambda response: response.run, default=None)
+        looking = [asyncio.create_task(self._look(name, place)) for place in places]
+        try:
+            # all responses to a request lie in one partition, so nobody waits for the others once there is one
+            for come in asyncio.as_completed(looking):
+                if (found := await come) is not None:
+                    return found
+            return None
+        finally:
+            for task in looking:
+                task.cancel()
 
     async def close(self) -> None:
         """Stop looking."""
@@ -75,6 +83,9 @@ class Searches:
             for record in reversed(block):
                 if record.key.partition(b"/")[0] in tenants and (response := _response(record)) is not None:
                     _tell(left.pop(Name(response.tenant_id, response.request_id), ()), response)
+            # most are answered while this reads, and look no more
+            for name in [name for name, looking in left.items() if all(one.done() for one in looking)]:
+                del left[name]
             if not left:
                 return
         for looking in left.values():

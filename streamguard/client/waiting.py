@@ -79,6 +79,10 @@ class Waiting:
             if not self._keys[looked_at]:
                 del self._keys[looked_at]
 
+    def several(self, name: Name) -> bool:
+        """Whether more than one waits for this request."""
+        return len(self._waiters.get(name, ())) > 1
+
     def take(self, record: Received) -> None:
         """Give a record to those who wait for it. One that comes again, or that nobody waits for, is passed over."""
         if record.key not in self._keys and record.key.partition(b"/")[0] not in self._keys:

@@ -236,6 +236,25 @@ def test_two_who_ask_the_same_get_the_same() -> None:
     world.run(main())
 
 
+def test_who_gives_up_takes_the_answer_from_nobody_else_who_waits_for_it() -> None:
+    world = World(silent)
+
+    async def main() -> None:
+        request = world.request()
+        patient = asyncio.create_task(world.client.ask(request, timeout=20))
+        await asyncio.sleep(0.1)
+        with pytest.raises(NotAnswered):
+            await world.client.ask(request, timeout=1)
+        await asyncio.sleep(0.1)
+        assert world.cancelled == []
+        with pytest.raises(NotAnswered):
+            await patient
+        await asyncio.sleep(0.1)
+        assert world.cancelled == [request.request_id]
+
+    world.run(main())
+
+
 def test_another_tenants_request_of_that_id_is_another() -> None:
     world = World(silent)
 

@@ -173,6 +173,30 @@ async def test_who_comes_while_it_reads_is_served_by_the_next_reading() -> None:
     assert wire.looked == 2
 
 
+async def test_nothing_more_is_read_once_nobody_looks_any_more() -> None:
+    one = request("r-1")
+    wire = Past([[received(request("r-2"))]] * 1000)
+    finding = asyncio.create_task(searches(wire).find(name(one), one.conversation_key))
+    while wire.blocks < 3:
+        await asyncio.sleep(0)
+    finding.cancel()
+    await asyncio.gather(finding, return_exceptions=True)
+    read = wire.blocks
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert wire.blocks <= read + 1
+
+
+async def test_what_is_found_in_one_partition_waits_for_no_other() -> None:
+    one = request("r-1", conversation="c")
+    wire = Past([[received(one, "here")]], [[received(request("r-2"))]] * 1_000_000)
+    async with asyncio.timeout(5):
+        found = await searches(wire).find(name(one), None)
+    assert found is not None
+    assert found.output == "here"
+    assert wire.blocks < 100
+
+
 async def test_a_broker_that_is_away_is_asked_again() -> None:
     one = request("r-1")
     wire = Past([[received(one)]])
