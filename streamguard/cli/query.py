@@ -78,8 +78,10 @@ def query(
     if as_json:
         for row in answer:
             click.echo(orjson.dumps(dict(zip(columns, row, strict=True)), default=str, option=orjson.OPT_UTC_Z))
-    else:
+    elif answer:
         show(columns, answer)
+    else:
+        click.echo("streamguard: no rows", err=True)
     if cut:
         click.echo(f"streamguard: only the first {rows} rows; --rows gives more", err=True)
 

@@ -54,6 +54,14 @@ def test_an_answer_as_a_table_and_as_json(store: Path) -> None:
     assert [(line["tenant_id"], line["cost"]) for line in lines] == [("tenant-3", "0.000437500"), ("tenant-4", None)]
 
 
+def test_no_rows_are_said_to_be_none(store: Path) -> None:
+    nothing = "SELECT ts FROM requests WHERE tenant_id = {tenant:String}"
+    answer = ask(nothing, "--path", store, "--param", "tenant=nobody")
+    assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "", "streamguard: no rows\n")
+    wrong = ask(nothing, "--path", store, "--param", "tenant")
+    assert (wrong.exit_code, wrong.stderr) == (2, "streamguard: --param is NAME=VALUE\n")
+
+
 def test_more_rows_than_wanted_are_cut_and_it_says_so(store: Path) -> None:
     answer = ask("SELECT number FROM numbers(100)", "--path", store, "--rows", "3", "--json")
     assert [orjson.loads(line) for line in answer.stdout.splitlines()] == [{"number": n} for n in range(3)]
