@@ -91,6 +91,8 @@ def test_it_stops_and_starts_as_the_commands_do(name: str) -> None:
     command.make_context(words[1], words[2:])
     assert unit["Restart"] == ["on-failure"]
     assert unit["RestartPreventExitStatus"] == [str(EXIT_REFUSED)]
+    assert unit["StartLimitIntervalSec"] == ["0"], "a long absence of Kafka would be the end"
+    assert "StartLimitBurst" not in unit
     assert seconds(unit["TimeoutStopSec"][0]) > config.Kafka().grace + 15
     assert unit["KillMode"] == ["mixed"]
     assert unit["User"] == ["streamguard"]
