@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, SecretStr, Tag, model_validator
 
 from streamguard.config.base import Keyed, Section
 
@@ -30,8 +30,13 @@ class HttpProvider(Keyed):
     """Calls at once, a model and process. One that says 429 is asked less at once, down to a single call, and then more again."""
     local: bool = False
     """It runs on machines of one's own: of all models it is asked last."""
-    headers: dict[str, str] = Field(default_factory=dict)
-    """Sent with every call, beside those that the API wants. No place for secrets: they are shown."""
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
+    """Sent with every call, beside those that the API wants. Gateways want keys here, so the values are shown as asterisks."""
+
+    @property
+    def plain_headers(self) -> dict[str, str]:
+        """`headers` as they are sent."""
+        return {name: value.get_secret_value() for name, value in self.headers.items()}
 
 
 class OpenAIProvider(HttpProvider):

@@ -15,8 +15,11 @@ from streamguard.config import ENV_PREFIX, Config
 MASK = "**********"
 DEFAULT = "default"
 Key = tuple[str | int, ...]
-_LOGIN = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]*(?=@)")
-"""Name and password in an address."""
+_LOGIN = re.compile(r"(?<=://)[^/?#\s]+(?=@)")
+"""Name and password, or a token, in an address."""
+_SECRET = re.compile(r"key|token|secret|passw|auth|sig|cred|code", re.IGNORECASE)
+"""What a name has that stands for a secret, among those of a query."""
+_QUERY = re.compile(rf"(?<=[?&])([^=&#\s]*(?:{_SECRET.pattern})[^=&#\s]*=)[^&#\s]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def _plain(value: object) -> Any:
         case SecretStr():
             return MASK if value.get_secret_value() else ""
         case str():
-            return _LOGIN.sub(MASK, value)
+            return _QUERY.sub(rf"\g<1>{MASK}", _LOGIN.sub(MASK, value))
         case Path() | Decimal():
             return _plain(str(value))
         case frozenset():
@@ -101,6 +104,7 @@ def _plain(value: object) -> Any:
         case tuple() | list():
             return [_plain(one) for one in cast("Sequence[object]", value)]
         case dict():
-            return {name: _plain(one) for name, one in cast("dict[str, object]", value).items()}
+            named = cast("dict[str, object]", value).items()
+            return {name: MASK if isinstance(one, str) and _SECRET.search(name) else _plain(one) for name, one in named}
         case _:
             return value

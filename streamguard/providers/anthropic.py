@@ -51,7 +51,7 @@ class AnthropicProvider:
             url,
             settings.key().get_secret_value(),
             key_header="x-api-key",
-            extra={"anthropic-version": settings.version, **settings.headers},
+            extra={"anthropic-version": settings.version, **settings.plain_headers},
         )
         self._calls = HttpCalls(
             url,

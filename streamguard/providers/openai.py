@@ -47,7 +47,7 @@ class OpenAIProvider:
             url,
             settings.key().get_secret_value(),
             key_header=settings.key_header,
-            extra=settings.headers,
+            extra=settings.plain_headers,
         )
         self._tokens_field = "max_completion_tokens" if settings.name in _NEW_NAMES else "max_tokens"
         self._stream_usage = settings.stream_usage

@@ -30,6 +30,7 @@ name = "openai"
 base_url = "https://api.openai.com/v1"
 api_key = "{SECRET}"
 query = {{api-version = "1"}}
+headers = {{X-Gateway = "{SECRET}"}}
 
 [[providers]]
 kind = "static"
@@ -221,6 +222,37 @@ def test_secrets_are_masked(tmp_path: Path) -> None:
     assert told["kafka.ssl_key_password"][0] == ""
 
 
+@pytest.mark.parametrize(
+    ("base_url", "query"),
+    [
+        (f"https://writer:{SECRET}@proxy/v1", "{}"),
+        (f"https://writer:p@{SECRET}@proxy/v1", "{}"),
+        (f"https://{SECRET}@proxy/v1", "{}"),
+        (f"https://proxy/v1?version=1&api_key={SECRET}&x=2", "{}"),
+        (f"https://proxy/v1?Sub-Key={SECRET}#x", "{}"),
+        ("https://proxy/v1", f'{{subscription-key = "{SECRET}"}}'),
+        ("https://proxy/v1", f'{{Sig = "{SECRET}"}}'),
+    ],
+)
+def test_addresses_and_queries_are_shown_without_what_is_secret_in_them(
+    tmp_path: Path, base_url: str, query: str
+) -> None:
+    file = written(tmp_path, f'[[providers]]\nname = "p"\nbase_url = "{base_url}"\nquery = {query}\n')
+    for arguments in ((), ("--json",)):
+        shown = run("show", *arguments, "--config", file)
+        assert shown.exit_code == 0, shown.stderr
+        assert SECRET not in shown.output
+        assert "proxy/v1" in shown.output
+    assert SECRET not in repr(config.load(file).providers[0].model_copy(update={"base_url": "", "query": {}}))
+
+
+def test_what_is_no_secret_is_shown(tmp_path: Path) -> None:
+    told = origins("--config", written(tmp_path, GOOD))
+    assert told["providers.0.query"][0] == {"api-version": "1"}
+    assert told["providers.0.headers"][0] == {"X-Gateway": MASK}
+    assert told["providers.0.base_url"][0] == "https://api.openai.com/v1"
+
+
 def without(masked: Any) -> Any:
     """The same without secrets, which nobody can read back."""
     match masked:
@@ -240,6 +272,7 @@ def test_what_is_shown_is_a_configuration_that_does_the_same(tmp_path: Path, cha
     again = parse(without(tomllib.loads(shown)), source="what was shown")
     bare = GOOD.replace(f'sasl_password = "{SECRET}"\n', "").replace(f'password = "{SECRET}"\n', "")
     bare = bare.replace(f'api_key = "{SECRET}"\n', "").replace(f"writer:{SECRET}", MASK)
+    bare = bare.replace(f'headers = {{X-Gateway = "{SECRET}"}}\n', "")
     assert again == parse(tomllib.loads(bare), source="the file")
 
 
