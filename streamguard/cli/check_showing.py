@@ -10,6 +10,7 @@ from rich.text import Text
 from streamguard.checks.chain import Seen
 from streamguard.checks.contract import ChainResult
 from streamguard.cli.check_texts import Given, part_of
+from streamguard.cli.terminal import visible
 from streamguard.events.trail import Span, Verdict
 
 OUTCOMES = ("pass", "flag", "escalate", "block")
@@ -177,8 +178,3 @@ def _apart(marks: Sequence[Mark]) -> list[tuple[int, int, str]]:
         if span.end > start or span.start == span.end == start:
             apart.append((start, span.end, check))
     return apart
-
-
-def visible(text: str) -> str:
-    """`text` with escapes for all that is no printable character, but for line ends and tabs."""
-    return "".join(one if one.isprintable() or one in "\n\t" else repr(one)[1:-1] for one in text)

@@ -1,11 +1,21 @@
 """A response as a person at a terminal reads it: what came of it in one line, and the answer."""
 
-from streamguard.events.outcome import Response
+from streamguard.cli.terminal import visible
+from streamguard.events.outcome import Ended, Response
 from streamguard.money import format_usd
 
 
 def plain_lines(response: Response) -> list[str]:
     """Status, reason, who answered, time, cost and id; then the answer, and the tools that it calls."""
+    lines = [" · ".join([*summary(response), response.request_id])]
+    if response.output:
+        lines.append(visible(response.output))
+    lines += [visible(f"calls {call.function.name}({call.function.arguments})") for call in response.tool_calls]
+    return lines
+
+
+def summary(response: Ended) -> list[str]:
+    """What came of a request: status, reason, who answered, time, cost, and when to ask again."""
     said = [f"{response.status}: {response.reason}" if response.reason else response.status]
     if response.degraded:
         said.append(f"only by {response.degraded.replace('_', ' ')}")
@@ -17,8 +27,4 @@ def plain_lines(response: Response) -> list[str]:
     said.append(f"cost {format_usd(response.cost_nusd)}")
     if response.retry_after_us:
         said.append(f"ask again in {response.retry_after_us / 1e6:,.0f} s")
-    lines = [" · ".join([*said, response.request_id])]
-    if response.output:
-        lines.append(response.output)
-    lines += [f"calls {call.function.name}({call.function.arguments})" for call in response.tool_calls]
-    return lines
+    return said

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -15,6 +16,7 @@ from streamguard import config
 from streamguard.cli.pipes import quiet_pipe
 from streamguard.cli.reached import must_reach
 from streamguard.cli.tail_records import decoded, fits, line_of, tenant_of
+from streamguard.cli.tail_showing import plain_lines
 from streamguard.cli.worker import config_option
 from streamguard.config import Kafka
 from streamguard.errors import InputError
@@ -47,6 +49,7 @@ _AGAIN = 1.0
     help="Only those whose field is so, such as status=refused or head.user_id=u-17; repeatable, all must fit.",
 )
 @click.option("--text", is_flag=True, help="Show what users wrote and models answered; it is masked otherwise.")
+@click.option("--json", "as_json", is_flag=True, help="Whole records as JSON on a terminal too.")
 def tail(
     topic: str,
     config_file: Path | None,
@@ -56,10 +59,12 @@ def tail(
     tenant: str | None,
     filters: tuple[str, ...],
     text: bool,
+    as_json: bool,
 ) -> None:
-    """Print the records of TOPIC as lines of JSON, as they come. TOPIC is one of the line's, without prefix.
+    """Print the records of TOPIC as they come: as lines of JSON, on a terminal what matters of each. TOPIC is one of the line's,
+    without prefix.
 
-    Each line says where the record lies, since when, under which key and schema, and what it holds. Texts are masked without
+    A line of JSON says where the record lies, since when, under which key and schema, and what it holds. Texts are masked without
     --text. Those of one partition come in order.
 
     \b
@@ -73,6 +78,7 @@ def tail(
     kafka = config.load(config_file).kafka
     chosen, full = _topic(topic, kafka.prefix)
     wanted = _wanted(filters)
+    plain = sys.stdout.isatty() and not as_json
 
     async def show() -> None:
         shown = 0
@@ -84,7 +90,9 @@ def tail(
                     continue
                 if wanted and not fits(line_of(one, topic, record, text=True), wanted):
                     continue
-                click.echo(orjson.dumps(line_of(one, chosen.name, record, text=text)))
+                line = line_of(one, chosen.name, record, text=text)
+                for said in plain_lines(line, record, text=text) if plain else (orjson.dumps(line),):
+                    click.echo(said)
                 shown += 1
                 if shown == limit:
                     return

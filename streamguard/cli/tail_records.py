@@ -43,6 +43,8 @@ TEXT = frozenset(
 """Fields that hold text of users, services or models, or a secret. Everything under them is masked; so is every field that this
 release does not know."""
 
+HIDDEN = "(hidden)"
+"""Stands for what is masked and is no text."""
 _ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:@/+=-]{0,255}")
 
 
@@ -120,7 +122,7 @@ def _plain(value: Any, *, text: bool) -> Any:
 
 
 def _masked(value: Any) -> str:
-    return f"({len(value)} characters)" if isinstance(value, str) else "(hidden)"
+    return f"({len(value)} characters)" if isinstance(value, str) else HIDDEN
 
 
 def _key(key: bytes | None, *, text: bool) -> str | None:

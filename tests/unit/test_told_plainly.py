@@ -1,5 +1,7 @@
 """What a command says to somebody who forgot something or mistyped it: one line, and what to do."""
 
+import logging
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,16 @@ from streamguard.errors import ConfigError
 from streamguard.prompts.registry import PromptBook
 
 NOWHERE = "127.0.0.1:1"
+
+
+@pytest.fixture(autouse=True)
+def _logs() -> Generator[None]:
+    """Commands silence loggers: these speak again for the tests that follow."""
+    loggers = [logging.getLogger(name) for name in ("aiokafka", "streamguard", "clickhouse_connect")]
+    levels = [one.level for one in loggers]
+    yield
+    for one, level in zip(loggers, levels, strict=True):
+        one.setLevel(level)
 
 
 def run(*arguments: str, environment: dict[str, str] | None = None) -> Result:
