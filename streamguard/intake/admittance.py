@@ -5,6 +5,7 @@ import logging
 from aiokafka.errors import KafkaError
 
 from streamguard.clock import Clock
+from streamguard.intake.errors import KafkaRefuses, TurnedAway
 from streamguard.intake.gate import Gate
 from streamguard.intake.reaching import reachable
 from streamguard.intake.settings import Settings
@@ -20,7 +21,7 @@ class Admittance:
 
     async def run(self) -> None:
         """For ever. When neither a heartbeat nor a commit was answered for a session, ask the cluster, once a session. Raises
-        KafkaRefuses; brokers that are away are waited for."""
+        TurnedAway; brokers that are away are waited for."""
         asked = self._clock.monotonic()
         while True:
             await self._clock.sleep(self._settings.session / 2)
@@ -29,5 +30,7 @@ class Admittance:
             asked = self._clock.monotonic()
             try:
                 await reachable(self._settings.cluster, clock=self._clock)
+            except KafkaRefuses as error:
+                raise TurnedAway(str(error)) from None
             except KafkaError as error:
                 log.warning("the group is silent: %s", type(error).__name__)

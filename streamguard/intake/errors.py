@@ -6,6 +6,7 @@ StreamguardError
     ├── SettingsInvalid *       a setting that cannot work
     ├── KafkaRefuses *          the cluster does not let us in, or we do not trust it
     ├── RightsMissing *         the user may not do what it has to, on topics or with groups
+    ├── TurnedAway              what the cluster let us do when we started, it does not let us do now
     ├── TopicsMissing           a source or output topic does not exist
     ├── TopicsUnequal *         partition counts that must be the same differ
     ├── TopicsGrown *           a topic has not the partition count that its records were written under
@@ -44,6 +45,11 @@ class KafkaRefuses(IntakeError, Refusal):
 
 class RightsMissing(IntakeError, Refusal):
     """The user may not do what it has to. The message names the topics and groups."""
+
+
+class TurnedAway(IntakeError):
+    """What the cluster let us do when we started, it does not let us do now: rights may be on the move, a password or certificate
+    may have been changed in its file. No refusal: a fresh start reads the files, and finds out whether it is one."""
 
 
 class TopicsMissing(IntakeError):

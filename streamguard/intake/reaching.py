@@ -30,7 +30,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from streamguard.clock import Clock, SystemClock
 from streamguard.config import Cluster
-from streamguard.intake.errors import KafkaRefuses, RightsMissing
+from streamguard.intake.errors import KafkaRefuses, RightsMissing, TurnedAway
 from streamguard.intake.rights import Rights, lacking
 
 log = logging.getLogger(__name__)
@@ -47,34 +47,52 @@ _FAILED = (OSError, EOFError, KafkaError)
 """What a connection that cannot be made, or that ends, raises."""
 _AWAY = (TimeoutError, ConnectionRefusedError, socket.gaierror)
 """Nobody is there: nothing to find out."""
+_DATES = (9, 10)
+"""OpenSSL's codes for a certificate that is not valid yet, or no more: the cluster's to mend, and no fault of ours."""
+_OUR_CERTIFICATE = (
+    "BAD_CERTIFICATE",
+    "UNSUPPORTED_CERTIFICATE",
+    "CERTIFICATE_REVOKED",
+    "CERTIFICATE_UNKNOWN",
+    "UNKNOWN_CA",
+    "ACCESS_DENIED",
+    "CERTIFICATE_REQUIRED",
+    "HANDSHAKE_FAILURE",
+)
+"""Ends of the alerts of who does not like our certificate. Not an expired one: its file may hold a new one by the next start.
+Others, such as INTERNAL_ERROR, come from balancers and brokers that are not well."""
+_NO_COMMON_TLS = ("UNSUPPORTED_PROTOCOL", "WRONG_VERSION_NUMBER", "TLSV1_ALERT_PROTOCOL_VERSION")
 _ANY = "PLAIN"
 """A mechanism that is only asked about."""
+
+
+class CertificateOutOfDate(KafkaConnectionError):
+    """A broker's certificate has expired, or is not valid yet: the cluster's to mend, so waiting may help."""
 
 
 async def reachable(cluster: Cluster, wanted: Rights | None = None, *, clock: Clock | None = None) -> None:
     """Return when a broker takes us, and lets us do what is `wanted`, as far as it tells.
 
-    Raises KafkaRefuses when all brokers that answer refuse us, or are not to be trusted, twice in a row; RightsMissing; and
-    KafkaConnectionError when none answers, or none for long enough: then waiting may help.
+    Raises KafkaRefuses when all brokers that answer refuse us, or are not to be trusted, and RightsMissing when one does not let
+    us do what is wanted, both only twice in a row: brokers learn of users and ACLs one after another. Raises KafkaConnectionError
+    when none answers, or none for long enough, or with a certificate that has expired: then waiting may help.
     """
     try:
         return await _once(cluster, wanted or Rights())
-    except KafkaRefuses:
+    except (KafkaRefuses, RightsMissing):
         await (clock or SystemClock()).sleep(_SURE)
     await _once(cluster, wanted or Rights())
 
 
-def refused(error: BaseException) -> KafkaRefuses | RightsMissing | None:
-    """What a running client was told that waiting does not mend, in our words; None for anything else."""
+def refused(error: BaseException) -> TurnedAway | None:
+    """What a running client was told that it may not do, in our words; None for anything else."""
     match error:
         case TopicAuthorizationFailedError():
-            return RightsMissing(f"Kafka does not let us use {_named('topic', error)} ACLs say who may")
+            return TurnedAway(f"Kafka does not let us use {_named('topic', error)} ACLs say who may")
         case GroupAuthorizationFailedError():
-            return RightsMissing(f"Kafka does not let us use {_named('group', error)} ACLs say who may")
+            return TurnedAway(f"Kafka does not let us use {_named('group', error)} ACLs say who may")
         case SaslAuthenticationFailed() | AuthenticationFailedError():
-            return KafkaRefuses(
-                "Kafka does not let us in any more: look at kafka.sasl_username and kafka.sasl_password"
-            )
+            return TurnedAway("Kafka does not let us in any more: look at kafka.sasl_username and kafka.sasl_password")
         case _:
             return None
 
@@ -92,24 +110,29 @@ def _named(kind: str, error: KafkaError) -> str:
 
 async def _once(cluster: Cluster, wanted: Rights) -> None:
     refusal: KafkaRefuses | None = None
+    away = KafkaConnectionError(f"no broker answers at {cluster.brokers}")
     try:
         places = collect_hosts(cluster.brokers)
     except ValueError:
-        raise KafkaRefuses(
-            f"{cluster.brokers!r} are no addresses: kafka.brokers has host:port, parted by commas"
-        ) from None
+        raise _no_addresses(cluster) from None
     for host, port, _ in places:
         try:
             others = await _asked(cluster, host, port, wanted)
         except KafkaRefuses as error:
             refusal = refusal or error
+        except CertificateOutOfDate as error:
+            away = error
+        except UnicodeError:  # a name that no name server can be asked for
+            raise _no_addresses(cluster) from None
         except _FAILED:
             continue
         else:
             return await _known(cluster, others)
-    if refusal is not None:
-        raise refusal
-    raise KafkaConnectionError(f"no broker answers at {cluster.brokers}")
+    raise refusal or away
+
+
+def _no_addresses(cluster: Cluster) -> KafkaRefuses:
+    return KafkaRefuses(f"{cluster.brokers!r} are no addresses: kafka.brokers has host:port, parted by commas")
 
 
 async def _known(cluster: Cluster, places: Sequence[tuple[str, int]]) -> None:
@@ -157,8 +180,10 @@ async def _connected(host: str, port: int, options: Mapping[str, Any]) -> AsyncG
             await asyncio.wait([inside._closed_fut], timeout=_CLOSED)
 
 
-async def _why(error: Exception, options: Mapping[str, Any], host: str, port: int) -> KafkaRefuses | None:
-    """What stands behind an error of the first connection; None when waiting may help."""
+async def _why(
+    error: Exception, options: Mapping[str, Any], host: str, port: int
+) -> KafkaRefuses | CertificateOutOfDate | None:
+    """What stands behind an error of the first connection; None when waiting may help, and there is nothing to say."""
     if isinstance(error, _AWAY):
         return None
     at, protocol = f"{host}:{port}", options.get("security_protocol", "PLAINTEXT")
@@ -181,7 +206,7 @@ async def _why(error: Exception, options: Mapping[str, Any], host: str, port: in
             pass
     if isinstance(cause, ssl.SSLCertVerificationError):
         return _untrusted(cause, at)
-    if isinstance(cause, ssl.SSLError) and "_ALERT_" in (reason := cause.reason or ""):
+    if isinstance(cause, ssl.SSLError) and (reason := cause.reason or "").endswith(_OUR_CERTIFICATE):
         return KafkaRefuses(
             f"Kafka at {at} refuses our certificate, or that we have none ({reason}): look at kafka.ssl_cert_file"
         )
@@ -192,7 +217,7 @@ async def _why(error: Exception, options: Mapping[str, Any], host: str, port: in
         return _other(at, protocol, "wants TLS there", "SSL or SASL_SSL")
     if not protocol.startswith("SASL_") and await _mechanisms(options, host, port):
         return _other(at, protocol, "wants a user to log in there", f"SASL_{protocol}")
-    if isinstance(cause, ssl.SSLError) and cause.reason in ("UNSUPPORTED_PROTOCOL", "WRONG_VERSION_NUMBER"):
+    if isinstance(cause, ssl.SSLError) and cause.reason in _NO_COMMON_TLS:
         return KafkaRefuses(f"what answers at {at} speaks no TLS that we know ({cause.reason}): look at kafka.brokers")
     return None
 
@@ -209,7 +234,9 @@ def _other(at: str, protocol: str, does: str, fitting: str) -> KafkaRefuses:
     )
 
 
-def _untrusted(error: ssl.SSLCertVerificationError, at: str) -> KafkaRefuses:
+def _untrusted(error: ssl.SSLCertVerificationError, at: str) -> KafkaRefuses | CertificateOutOfDate:
+    if error.verify_code in _DATES:
+        return CertificateOutOfDate(f"the certificate of Kafka at {at}: {error.verify_message}")
     if error.verify_code in _OTHER_HOST:
         return KafkaRefuses(
             f"the certificate of Kafka at {at} is not for that name: look at kafka.brokers and the brokers' "

@@ -8,7 +8,6 @@ that is down or hangs becomes lag: its partitions fill one chunk each and wait; 
 import asyncio
 import logging
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
@@ -36,7 +35,7 @@ from streamguard.intake.clients import (
     with_guarded_connections,
 )
 from streamguard.intake.damage import read_carefully
-from streamguard.intake.errors import OffsetGone, Stalled, TopicsMissing
+from streamguard.intake.errors import KafkaRefuses, OffsetGone, Stalled, TopicsMissing, TurnedAway
 from streamguard.intake.reaching import reachable
 from streamguard.intake.settings import Settings
 from streamguard.intake.waiting import until
@@ -325,8 +324,12 @@ class Sink(ConsumerRebalanceListener):
             if not isinstance(error, TimeoutError) and not is_retriable(error):
                 raise
             log.warning("looking for what waits: %s, will repeat", type(error).__name__)
-            with suppress(KafkaError):  # brokers that are away are waited for, those that refuse us are not
+            try:
                 await reachable(self._settings.cluster, clock=self._clock)
+            except KafkaRefuses as refusal:
+                raise TurnedAway(str(refusal)) from None
+            except KafkaError:
+                pass  # brokers that are away are waited for
             return
         for tp, end in ends.items():
             # the position, unlike the last record, is also past what only fills the log (markers of transactions)

@@ -6,8 +6,11 @@ import ssl
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+import trustme
 from aiokafka.errors import (
     GroupAuthorizationFailedError,
     KafkaConnectionError,
@@ -19,8 +22,8 @@ from aiokafka.errors import (
 from streamguard.clock import FakeClock
 from streamguard.config import Cluster
 from streamguard.errors import Refusal
-from streamguard.intake.errors import KafkaRefuses, RightsMissing
-from streamguard.intake.reaching import reachable, refused
+from streamguard.intake.errors import KafkaRefuses, RightsMissing, TurnedAway
+from streamguard.intake.reaching import CertificateOutOfDate, reachable, refused
 from streamguard.intake.rights import Right, Rights
 from tests.support.secured import PASSWORD, Authority
 
@@ -64,23 +67,28 @@ class Broker:
             (size,) = struct.unpack(">i", await reader.readexactly(4))
             if size > 100 << 20:
                 return  # as brokers do with the first bytes of TLS
-            key, _, number = struct.unpack(">hhi", (await reader.readexactly(size))[:8])
-            if key == 18:
-                versions = [(3, 0, 5), (17, 0, 1), (18, 0, 0), (36, 0, 0)]
-                body = struct.pack(">hi", 0, len(versions)) + b"".join(struct.pack(">hhh", *one) for one in versions)
-            elif key == 17:
-                body = struct.pack(">hih5s", 0 if self._users else 34, 1, 5, b"PLAIN")
-            elif key == 36:
+            key, version, number = struct.unpack(">hhi", (await reader.readexactly(size))[:8])
+            body = self.answer(key, version)
+            if body is None:
+                return
+            writer.write(struct.pack(">ii", len(body) + 4, number) + body)
+
+    def answer(self, key: int, version: int) -> bytes | None:
+        """To a request of this kind; None hangs up."""
+        match key:
+            case 18:
+                versions = [(3, 0, 8), (17, 0, 1), (18, 0, 0), (36, 0, 0)]
+                return struct.pack(">hi", 0, len(versions)) + b"".join(struct.pack(">hhh", *one) for one in versions)
+            case 17:
+                return struct.pack(">hih5s", 0 if self._users else 34, 1, 5, b"PLAIN")
+            case 36:
                 code = self._answers[min(self.logins, len(self._answers) - 1)]
                 self.logins += 1
-                body = struct.pack(">hhi", code, -1, 0)
-            elif self._users and not self.logins:
-                return  # nobody has logged in
-            else:
-                body = struct.pack(">iih", 0, 0, -1) + struct.pack(
-                    ">ii", -1, 0
-                )  # metadata, version 5: no brokers, no topics
-            writer.write(struct.pack(">ii", len(body) + 4, number) + body)
+                return struct.pack(">hhi", code, -1, 0)
+            case _ if self._users and not self.logins:
+                return None  # nobody has logged in
+            case _:
+                return struct.pack(">iihii", 0, 0, -1, -1, 0)  # metadata, version 5: no brokers, no topics
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +148,83 @@ async def test_a_broker_that_does_not_know_its_users_yet_is_asked_again(authorit
     assert broker.logins == 2
 
 
+def rights_of(*operations: int) -> tuple[Broker, list[int]]:
+    """A broker whose topic `t` may be used so, one answer after the other; the last one stays. And what it was asked."""
+    asked: list[int] = []
+
+    class Telling(Broker):
+        def answer(self, key: int, version: int) -> bytes | None:
+            if (key, version) != (3, 8):
+                return super().answer(key, version)
+            asked.append(operations[min(len(asked), len(operations) - 1)])
+            topic = struct.pack(">hh1s?ii", 0, 1, b"t", False, 0, asked[-1])
+            return struct.pack(">iihii", 0, 0, -1, -1, 1) + topic + struct.pack(">i", 0)
+
+    return Telling(0, users=False), asked
+
+
+async def test_rights_are_lacking_when_they_are_so_twice(authority: Authority) -> None:
+    """An ACL reaches one broker after the other, and whoever changes one may take the old away first."""
+    wanted, clock = Rights({"t": frozenset[Right](["READ"])}), FakeClock()
+    broker, asked = rights_of(0, 1 << 3)
+    async with serving(broker) as at:
+        await reachable(cluster(at, "PLAINTEXT", authority), wanted, clock=clock)
+    assert (asked, clock.slept) == ([0, 1 << 3], [1.0])
+    broker, asked = rights_of(1 << 4)
+    async with serving(broker) as at:
+        with pytest.raises(RightsMissing, match="do what is needed: READ t"):
+            await reachable(cluster(at, "PLAINTEXT", authority), wanted, clock=FakeClock())
+    assert len(asked) == 2
+
+
+def alerting(code: int) -> Serve:
+    """Ends a handshake with a fatal alert of TLS."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(5)
+        writer.write(bytes([21, 3, 3, 0, 2, 2, code]))
+        await writer.drain()
+
+    return serve
+
+
+@pytest.mark.parametrize("code", [20, 22, 45, 80, 90, 112], ids=lambda code: f"alert {code}")
+async def test_what_a_balancer_or_a_broker_that_is_not_well_says_is_no_refusal(code: int, authority: Authority) -> None:
+    """A record it cannot read, too long; an expired certificate, whose file may hold a new one; an error inside; cancelled; a
+    name behind which nobody is."""
+    async with serving(alerting(code)) as at:
+        with pytest.raises(KafkaConnectionError, match="no broker answers at"):
+            await reachable(cluster(at, "SSL", authority), clock=FakeClock())
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (42, r"\(SSLV3_ALERT_BAD_CERTIFICATE\): look at kafka.ssl_cert_file"),
+        (48, r"\(TLSV1_ALERT_UNKNOWN_CA\): look at kafka.ssl_cert_file"),
+        (70, r"speaks no TLS that we know \(TLSV1_ALERT_PROTOCOL_VERSION\)"),
+    ],
+)
+async def test_what_speaks_of_our_certificate_or_of_our_tls_is_one(code: int, words: str, authority: Authority) -> None:
+    async with serving(alerting(code)) as at:
+        with pytest.raises(KafkaRefuses, match=words):
+            await reachable(cluster(at, "SSL", authority), clock=FakeClock())
+
+
+async def test_a_certificate_that_has_expired_is_waited_for(tmp_path: Path) -> None:
+    made, file = trustme.CA(), tmp_path / "ca.pem"
+    made.cert_pem.write_to_path(str(file))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    made.issue_cert("localhost", not_after=datetime(2020, 1, 1, tzinfo=UTC)).configure_cert(context)
+    options = {"security_protocol": "SSL", "ssl_context": ssl.create_default_context(cafile=file)}
+    clock = FakeClock()
+    async with serving(Broker(0, users=False), context) as at:
+        with pytest.raises(CertificateOutOfDate, match="certificate has expired") as caught:
+            await reachable(Cluster(at, options), clock=clock)
+    assert caught.value.retriable
+    assert clock.slept == []
+
+
 async def test_one_broker_that_takes_us_is_enough(authority: Authority) -> None:
     async with serving(Broker(58)) as bad, serving(Broker(0)) as good:
         several = ",".join([bad] * 5 + [good, "127.0.0.1:1"])
@@ -177,23 +262,24 @@ async def test_what_a_listener_wants_is_told_apart(authority: Authority) -> None
 async def test_addresses_that_are_none_are_named(authority: Authority) -> None:
     with pytest.raises(KafkaRefuses, match=r"kafka\.brokers has host:port"):
         await reachable(cluster("kafka:port", "PLAINTEXT", authority), clock=FakeClock())
+    with pytest.raises(KafkaRefuses, match=r"kafka\.brokers has host:port"):
+        await reachable(cluster("kafka..internal:9092", "PLAINTEXT", authority), clock=FakeClock())
 
 
 def test_what_a_running_client_is_refused_is_told_in_our_words() -> None:
-    for error, kind, words in (
-        (TopicAuthorizationFailedError("requests"), RightsMissing, "the topic requests: its ACLs"),
-        (TopicAuthorizationFailedError({"requests"}), RightsMissing, "the topics requests: their ACLs"),
-        (TopicAuthorizationFailedError(), RightsMissing, "a topic: its ACLs"),
-        (GroupAuthorizationFailedError("streamguard-guard"), RightsMissing, "the group streamguard-guard: its ACLs"),
+    for error, words in (
+        (TopicAuthorizationFailedError("requests"), "the topic requests: its ACLs"),
+        (TopicAuthorizationFailedError({"requests"}), "the topics requests: their ACLs"),
+        (TopicAuthorizationFailedError(), "a topic: its ACLs"),
+        (GroupAuthorizationFailedError("streamguard-guard"), "the group streamguard-guard: its ACLs"),
         (
             SaslAuthenticationFailed("words of a broker"),
-            KafkaRefuses,
             "look at kafka.sasl_username and kafka.sasl_password",
         ),
     ):
         found = refused(error)
-        assert type(found) is kind
-        assert isinstance(found, Refusal)
+        assert isinstance(found, TurnedAway)
+        assert not isinstance(found, Refusal), "rights may be on the move: a fresh start finds out"
         assert words in str(found)
         assert "words of a broker" not in str(found)
     assert refused(NotLeaderForPartitionError()) is None
