@@ -163,8 +163,9 @@ class Supervisor:
             await self._clock.sleep(pause)
 
     async def _once(self, command: Command) -> int:
-        output = command.output.open("ab") if command.output else None
+        output = None
         try:
+            output = command.output.open("ab") if command.output else None
             process = await asyncio.create_subprocess_exec(
                 *command.arguments,
                 env=command.environment,

@@ -70,6 +70,15 @@ async def test_what_refused_to_run_is_given_up_at_once() -> None:
     await supervisor.stop()
 
 
+async def test_a_log_that_cannot_be_written_is_told_and_no_crash(tmp_path: Path) -> None:
+    (tmp_path / "logs").touch()
+    supervisor = Supervisor()
+    supervisor.add(shell("mute", "true", tmp_path / "logs" / "mute.log"))
+    with pytest.raises(GaveUp, match="process mute cannot be started: Not a directory"):
+        await supervisor.wait()
+    await supervisor.stop()
+
+
 async def test_a_command_that_does_not_exist_is_given_up_at_once() -> None:
     supervisor = Supervisor()
     supervisor.add(Command("absent", ["/nowhere/at/all"]))

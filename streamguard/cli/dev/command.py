@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from streamguard.cli.embedded_line.folder import DEV, held_folder
+from streamguard.cli.embedded_line.folder import DEV, Folder, held_folder
 from streamguard.cli.embedded_line.running import check_extra
-from streamguard.errors import StreamguardError
+from streamguard.errors import InputError, StreamguardError
 
 DEFAULT = Path("streamguard-dev")
 
@@ -51,6 +51,8 @@ def dev(folder: Path, processes: int, partitions: int, fresh: bool, config_file:
     from streamguard.clock import SystemClock
 
     check_extra()
+    if config_file is not None and config_file.resolve() == Folder(folder).config.resolve():
+        raise InputError(f"--config {config_file}: dev writes this file anew each time; copy it to another place")
     own = read_own(config_file)
     options = Options(processes=processes, partitions=partitions, every=every)
     with held_folder(folder, DEV, fresh=fresh) as held:

@@ -12,7 +12,7 @@ import httpx
 from streamguard.cli.dev.looking import EndedView, memory_of, rows_kept
 from streamguard.cli.dev.own import Own
 from streamguard.cli.dev.state import State
-from streamguard.cli.embedded_line.folder import Folder
+from streamguard.cli.embedded_line.folder import ENVIRONMENT, Folder
 from streamguard.cli.embedded_line.parts import Layout, PartFailed, Parts
 from streamguard.cli.embedded_line.running import Interrupted, first_of, told_to_stop, unless_told
 from streamguard.cli.embedded_line.settings import Addresses
@@ -21,7 +21,6 @@ from streamguard.config import CONFIG_FILE, Cluster
 from streamguard.stream.standing import LineView
 from streamguard.stream.topics import Topics
 
-ENVIRONMENT = "dev.env"
 _FLUSH = 0.5
 """Seconds that rows wait for more: who develops wants to see theirs."""
 _SESSION = 6.0
@@ -133,8 +132,11 @@ class DevRun:
         """The addresses as a shell reads them. They are there from the moment that everything is ready until it is stopped."""
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in self._environment(at).items()]
         unfinished = self._folder.path / f"{ENVIRONMENT}.part"
-        unfinished.write_text("".join(lines), encoding="utf-8")
-        unfinished.replace(self._folder.path / ENVIRONMENT)
+        try:
+            unfinished.write_text("".join(lines), encoding="utf-8")
+            unfinished.replace(self._folder.path / ENVIRONMENT)
+        except OSError as error:
+            raise PartFailed(f"{unfinished}: cannot be written ({error.strerror})") from None
 
     def _environment(self, at: Addresses) -> dict[str, str]:
         named = {

@@ -10,6 +10,11 @@ from pathlib import Path
 
 from streamguard.errors import InputError
 
+ENVIRONMENT = "dev.env"
+"""The file with the addresses of a dev that runs."""
+_LEFT = frozenset({"store", "payloads", "logs", "streamguard.toml", ENVIRONMENT, f"{ENVIRONMENT}.part"})
+"""What runs leave behind. Whatever else lies there is somebody's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -56,7 +61,7 @@ class Folder:
 @contextmanager
 def held_folder(path: Path, kind: Kind, *, fresh: bool = False) -> Generator[Folder]:
     """A folder that nobody else uses meanwhile. What an earlier run left there is removed, but for what its kind keeps (and
-    that too when it shall be `fresh`); a folder that holds anything else is not touched.
+    that too when it shall be `fresh`); anything else in it stays, and a folder that is none of ours is not touched.
 
     Raises `InputError` when the folder holds something else, when another run is using it, or when it cannot be made.
     """
@@ -67,7 +72,9 @@ def held_folder(path: Path, kind: Kind, *, fresh: bool = False) -> Generator[Fol
             raise InputError(f"{path}: is not a folder; name another one with {kind.option}")
         if path.exists() and any(path.iterdir()) and not mark.exists():
             raise InputError(f"{path}: holds something that is not a {kind.name}'s; {another}")
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will hold texts
+        path.mkdir(parents=True, exist_ok=True)
+        if not mark.exists():
+            path.chmod(0o700)  # it will hold texts
         handle = os.open(mark, os.O_CREAT | os.O_RDWR, 0o644)
     except OSError as error:
         raise InputError(f"{path}: cannot be used ({error.strerror}); {another}") from None
@@ -76,11 +83,17 @@ def held_folder(path: Path, kind: Kind, *, fresh: bool = False) -> Generator[Fol
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise InputError(f"{path}: another {kind.name} is running in it; {another}") from None
-        kept = {kind.mark, *(() if fresh else kind.kept)}
-        for old in path.iterdir():
-            if old.name not in kept:
-                shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
-        (path / "logs").mkdir()
+        try:
+            for old in [path / name for name in _LEFT.difference(() if fresh else kind.kept)]:
+                if old.is_dir() and not old.is_symlink():
+                    shutil.rmtree(old)
+                else:
+                    old.unlink(missing_ok=True)
+            (path / "logs").mkdir()
+        except OSError as error:
+            raise InputError(
+                f"{path}: what an earlier run left cannot be removed ({error.strerror}); {another}"
+            ) from None
         yield Folder(path)
     finally:
         os.close(handle)

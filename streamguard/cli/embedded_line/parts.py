@@ -177,10 +177,14 @@ class Parts:
         settings = line_settings(
             at, layout.prefix, embedded=layout.broker is None, instance=layout.instance, metrics_port=first
         )
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as written:
-            written.write(
-                to_toml(merged(settings, layout.extra), "How the processes of this folder's line were configured.")
-            )
+        text = to_toml(merged(settings, layout.extra), "How the processes of this folder's line were configured.")
+        try:  # it may hold keys
+            with os.fdopen(
+                os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+            ) as written:
+                written.write(text)
+        except OSError as error:
+            raise PartFailed(f"{file}: cannot be written ({error.strerror})") from None
         config = ("--config", str(file))
         self._workers.add(self._command("sink", "sink", *config))
         self.metrics["sink"] = f"127.0.0.1:{first + MOST_PROCESSES}"

@@ -36,9 +36,9 @@ def test_links_are_removed_and_not_followed(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").write_text("kept")
     with held_folder(tmp_path / "demo", DEMO) as folder:
-        (folder.path / "link").symlink_to(tmp_path / "mine")
+        folder.store.symlink_to(tmp_path / "mine")
     with held_folder(tmp_path / "demo", DEMO) as folder:
-        assert not (folder.path / "link").exists()
+        assert not folder.store.exists()
     assert (tmp_path / "mine" / "file").read_text() == "kept"
 
 

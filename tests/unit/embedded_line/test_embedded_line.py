@@ -6,9 +6,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamguard.cli import main
 from streamguard.cli.embedded_line.folder import DEV, held_folder
 from streamguard.cli.embedded_line.ports import NoPort, free_ports
 from streamguard.cli.embedded_line.running import check_extra
@@ -43,6 +45,35 @@ def test_a_second_dev_and_somebody_elses_folder_are_refused_naming_the_option(tm
     with pytest.raises(InputError, match="not a dev's"), held_folder(tmp_path / "thesis", DEV, fresh=True):
         pass
     assert (tmp_path / "thesis" / "text").exists()
+
+
+def test_what_somebody_puts_beside_is_not_removed(tmp_path: Path) -> None:
+    path = tmp_path / "dev"
+    with held_folder(path, DEV):
+        (path / "my-models.toml").write_text("mine")
+        (path / "notes").mkdir()
+    with held_folder(path, DEV, fresh=True):
+        assert (path / "my-models.toml").read_text() == "mine"
+        assert (path / "notes").is_dir()
+
+
+def test_a_folder_that_was_there_is_closed_to_others_before_it_holds_texts(tmp_path: Path) -> None:
+    path = tmp_path / "dev"
+    path.mkdir(mode=0o755)
+    with held_folder(path, DEV):
+        assert path.stat().st_mode & 0o077 == 0
+
+
+def test_the_file_that_it_writes_is_no_configuration_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "dev"
+    path.mkdir()
+    (path / "streamguard.toml").write_text("[limits]\nuser_per_minute = 7\n")
+    (tmp_path / "link").symlink_to(path)
+    given = ["dev", "--folder", str(tmp_path / "link"), "--config", str(path / "streamguard.toml")]
+    result = CliRunner().invoke(main, given)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "copy it to another place" in result.stderr
+    assert "user_per_minute" in (path / "streamguard.toml").read_text()
 
 
 def test_ports_that_are_taken_are_passed_by() -> None:
