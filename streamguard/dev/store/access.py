@@ -83,13 +83,20 @@ def may_set(name: str) -> bool:
 
 
 def write_access(folder: Path, limits: Limits) -> None:
-    """Write the files that the engine reads when it is opened with `folder` as its working directory."""
+    """Write the files that the engine reads when it is opened with `folder` as its working directory. Raises `OSError`."""
     users = folder / "users.xml"
-    users.write_text("\n".join(_users(limits)) + "\n", encoding="utf-8")
+    _write(users, "\n".join(_users(limits)) + "\n")
     named = escape(str(users.resolve()))
-    (folder / "config.xml").write_text(
-        f"<clickhouse><users_config>{named}</users_config></clickhouse>\n", encoding="utf-8"
-    )
+    _write(folder / "config.xml", f"<clickhouse><users_config>{named}</users_config></clickhouse>\n")
+
+
+def _write(file: Path, text: str) -> None:
+    """Whole or not at all, and not when it is there already: the disk may be full, and a store that has rows must open then."""
+    if file.exists() and file.read_text(encoding="utf-8") == text:
+        return
+    unfinished = file.with_name(file.name + ".part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(file)
 
 
 def _users(limits: Limits) -> Iterator[str]:

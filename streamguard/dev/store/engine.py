@@ -113,10 +113,13 @@ class Engine:
             self._lock.close()
             raise InputError("the store is open in another process: one process owns one path") from None
         self._path = str(path / "data")
-        write_access(quiet, limits or Limits())
         try:
+            write_access(quiet, limits or Limits())
             with contextlib.chdir(quiet):
                 self._root = self.open_handle()
+        except OSError as error:
+            self._lock.close()
+            raise InputError(f"the store's path cannot be used: {error.strerror}") from error
         except EngineError as error:
             self._lock.close()
             raise InputError(f"the store does not open ({error}): is the path one of its own?") from error
