@@ -19,6 +19,7 @@ from streamguard.clock import SystemClock
 from streamguard.config import Cluster
 from streamguard.stream.planned import Identity, Planned
 from streamguard.stream.readiness import until_stages_work
+from streamguard.stream.topic_admin import create_missing
 from streamguard.stream.topics import Topics
 from streamguard.stream.traffic import Traffic
 from tests.support.kafka import KafkaNode, KafkaUnavailable
@@ -123,7 +124,7 @@ async def running(layout: Layout) -> AsyncGenerator[Line]:
         try:
             topics = Topics.load(layout.prefix)
             if layout.broker is not None:
-                await topics.create(Cluster(layout.broker), partitions=4)
+                await create_missing(Cluster(layout.broker), topics, partitions=4)
             at = await parts.start()
             await first_of(until_stages_work(Cluster(at.broker), topics, clock), parts.watch())
             await asyncio.sleep(1)  # the last of the starting

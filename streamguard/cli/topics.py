@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from streamguard.cli.worker import config_option
 from streamguard.config import Cluster, Kafka
 from streamguard.errors import InputError
 from streamguard.intake.rights import Rights
-from streamguard.stream.topic_admin import TopicAdmin
+from streamguard.stream.topic_admin import Changed, TopicAdmin
 from streamguard.stream.topic_rules import (
     Difference,
     FoundCluster,
@@ -178,7 +178,7 @@ def apply_command(
 
     Nothing is deleted or shortened, no limit lowered, and no partition added to a topic that exists: keys would move. A second
     time there is nothing left to do. What it cannot mend is told; it ends with status 1 when that is a count of partitions with
-    which workers refuse to run.
+    which workers refuse to run, and with 2 when a broker refuses something.
 
     \b
     Examples:
@@ -186,14 +186,19 @@ def apply_command(
       streamguard topics apply
     """
     line = Line.load(config_file)
-    done, left = line.run(_apply(line, partitions, replication, dry_run))
-    for one in done:
+    told = 0
+
+    def tell(one: dict[str, Any]) -> None:  # at once: what was done is done, whatever Kafka refuses next
+        nonlocal told
+        told += 1
         click.echo(orjson.dumps({"done": not dry_run, **one}) if as_json else _done_line(one, dry_run))
-    if not done and not as_json:
+
+    left, refused = line.run(_apply(line, partitions, replication, dry_run=dry_run, tell=tell))
+    if not told and not refused and not as_json:
         click.echo("nothing to do")
-    for one in left:
-        click.echo(f"streamguard: {difference_line(one)}", err=True)
-    sys.exit(1 if any(one.kind == "partitions" for one in left) else 0)
+    for text in (*refused, *map(difference_line, left)):
+        click.echo(f"streamguard: {text}", err=True)
+    sys.exit(2 if refused else 1 if any(one.kind == "partitions" for one in left) else 0)
 
 
 async def _look(line: Line) -> FoundCluster:
@@ -213,10 +218,15 @@ async def _look_and_count(line: Line) -> tuple[FoundCluster, dict[str, int]]:
 
 
 async def _apply(
-    line: Line, partitions: int | None, replication: int | None, dry_run: bool
-) -> tuple[list[dict[str, Any]], list[Difference]]:
-    """What was done, and the differences that are left and cannot be mended."""
-    done: list[dict[str, Any]] = []
+    line: Line,
+    partitions: int | None,
+    replication: int | None,
+    *,
+    dry_run: bool,
+    tell: Callable[[dict[str, Any]], None],
+) -> tuple[list[Difference], list[str]]:
+    """The differences that are left and cannot be mended, and what a broker refused. `tell` is called with all that was done."""
+    refused: list[str] = []
     async with TopicAdmin(line.cluster) as admin:
         found = await admin.look(line.names)
         _tell_unchecked(found)
@@ -224,28 +234,21 @@ async def _apply(
         wrong = differences(line.topics, found, layout, told=line.told)
         if missing := to_create(line.topics, wrong):
             names = [line.topics.full(topic.name) for topic in missing]
-            created = names if dry_run else await admin.create(line.topics, missing, layout)
-            done += [
-                {
-                    "topic": line.topics.full(topic.name),
-                    "partitions": partitions_of(topic, layout),
-                    "replication": layout.replication,
-                }
-                for topic in missing
-                if line.topics.full(topic.name) in created
-            ]
+            made = Changed(names) if dry_run else await admin.create(line.topics, missing, layout)
+            for topic, name in zip(missing, names, strict=True):
+                if name in made.done:
+                    copies = {"partitions": partitions_of(topic, layout), "replication": layout.replication}
+                    tell({"topic": name, **copies})
+            refused += made.lines("created")
             if not dry_run:  # what the cluster gave them may differ too
                 found = await admin.look(line.names)
                 wrong = differences(line.topics, found, layout, told=line.told)
         changes = to_set(wrong)
-        if not dry_run:
-            await admin.change(changes)
-        done += [
-            {"topic": one.topic, "key": one.key, "value": one.wanted, "before": one.found}
-            for one in wrong
-            if one.key in changes.get(one.topic, {})
-        ]
-        return done, [one for one in wrong if one.serious and not one.mended]
+        made = Changed(list(changes)) if dry_run else await admin.change(changes)
+        for one in wrong:
+            if one.topic in made.done and one.key in changes[one.topic]:
+                tell({"topic": one.topic, "key": one.key, "value": one.wanted, "before": one.found})
+        return [one for one in wrong if one.serious and not one.mended], refused + made.lines("set")
 
 
 def _done_line(one: dict[str, Any], dry_run: bool) -> str:

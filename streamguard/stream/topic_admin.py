@@ -7,6 +7,7 @@ through the client below it.
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
@@ -37,8 +38,25 @@ _SEEN_SECONDS = 15.0
 """How long a topic may need until all brokers know of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What came of a change: `done` are the names of the topics for which it was made, `refused` the others by what the broker
+    says of them."""
+
+    done: list[str]
+    refused: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+
+    def refuse(self, name: str, code: int, message: str | None) -> None:
+        """Note what the broker says of a topic."""
+        self.refused.setdefault(f"{for_code(code).__name__}{_said(message)}", []).append(name)
+
+    def lines(self, what: str) -> list[str]:
+        """What was refused, for people: a line a cause. `what` was not done."""
+        return [f"{', '.join(names)}: not {what}, {cause}" for cause, names in self.refused.items()]
+
+
 class TopicAdmin:
-    """Speaks to one cluster; an async context manager. Raises errors of Kafka, and InputError for what a broker refuses."""
+    """Speaks to one cluster; an async context manager. Raises errors of Kafka, and InputError for what a broker does not tell."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -76,8 +94,9 @@ class TopicAdmin:
             tells=configs is not None,
         )
 
-    async def create(self, topics: Topics, missing: Sequence[Topic], layout: Layout) -> list[str]:
-        """Create them, wait until they are known everywhere, and return the names of those that were not there already."""
+    async def create(self, topics: Topics, missing: Sequence[Topic], layout: Layout) -> Changed:
+        """Create them, and wait until those that are there then are known everywhere. What was there before is neither `done` nor
+        `refused`."""
         wanted: list[Any] = [
             (
                 topics.full(topic.name),
@@ -94,13 +113,14 @@ class TopicAdmin:
             raise InputError(
                 "this broker creates no topics; the embedded one is told its topics when it starts"
             ) from None
-        created: list[str] = []
+        made, names = Changed([]), set[str]()
         for name, code, message in answer.topic_errors:
             if code == 0:
-                created.append(name)
+                made.done.append(name)
             elif for_code(code) is not TopicAlreadyExistsError:  # else somebody else was quicker
-                raise InputError(f"{name}: not created, {for_code(code).__name__}{_said(message)}")
-        names = {name for name, *_ in wanted}
+                made.refuse(name, code, message)
+                continue
+            names.add(name)
 
         async def led(node: int) -> bool:
             metadata = (await self._ask(MetadataRequest(None, allow_auto_topic_creation=False), node)).to_object()
@@ -110,26 +130,32 @@ class TopicAdmin:
                 if one["partitions"] and all(each["leader"] >= 0 for each in one["partitions"])
             }
 
-        await self._until(led)
-        return created
+        if names:
+            await self._until(led)
+        return made
 
-    async def change(self, changes: Mapping[str, Mapping[str, str]]) -> None:
+    async def change(self, changes: Mapping[str, Mapping[str, str]]) -> Changed:
         """Change these settings and no other, by topic, and wait until all brokers tell the new ones."""
         if not changes:
-            return
+            return Changed([])
         resources = [
             (TOPIC, name, [(key, SET, value) for key, value in values.items()]) for name, values in changes.items()
         ]
         answer = await self._ask(SetConfigs(resources), await self._controller())
+        made = Changed([])
         for code, message, _, name in answer.responses:
             if code:
-                raise InputError(f"{name}: not set, {for_code(code).__name__}{_said(message)}")
+                made.refuse(name, code, message)
+            else:
+                made.done.append(name)
 
         async def told(node: int) -> bool:
-            configs = await self._configs(list(changes), node) or {}
-            return all(values.items() <= configs[name].items() for name, values in changes.items())
+            configs = await self._configs(made.done, node) or {}
+            return all(changes[name].items() <= configs[name].items() for name in made.done)
 
-        await self._until(told)
+        if made.done:
+            await self._until(told)
+        return made
 
     async def records(self, partitions: Mapping[str, int]) -> dict[str, int]:
         """About how many records lie in topics with so many partitions: the span of their offsets."""
@@ -178,6 +204,23 @@ class TopicAdmin:
         await self._client.force_metadata_update()
         controller = self._client.cluster.controller
         return None if controller is None else controller.nodeId
+
+
+async def create_missing(
+    cluster: Cluster, topics: Topics, *, partitions: int | None = None, replication: int = 1
+) -> list[str]:
+    """Create those of a line's topics that are missing, and return their names. `partitions` is for those in which keys have
+    their places; None takes what the files say. Raises InputError for what a broker refuses, and errors of Kafka."""
+    async with TopicAdmin(cluster) as admin:
+        found = await admin.look([])
+        missing = [topic for topic in topics if topics.full(topic.name) not in found.topics]
+        if not missing:
+            return []
+        layout = Layout(partitions or max(topic.partitions for topic in missing), replication)
+        made = await admin.create(topics, missing, layout)
+    if made.refused:
+        raise InputError("; ".join(made.lines("created")))
+    return made.done
 
 
 def _said(message: str | None) -> str:

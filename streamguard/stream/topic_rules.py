@@ -1,8 +1,8 @@
 """What a cluster's topics should be, how they differ, and what may be done about it. Pure: `topic_admin` speaks to
 a cluster.
 
-Nothing here takes anything away: no topic is deleted, no retention shortened, no limit lowered, no partition added (keys would
-move, see docs/delivery.md).
+Nothing here takes anything away: no topic is deleted, no retention shortened, nothing deleted by age that was not before, no
+limit lowered, no partition added (keys would move, see docs/delivery.md). Nor is a running line stopped.
 """
 
 from collections import Counter
@@ -33,6 +33,14 @@ KEYS = (
 """The settings of a topic that matter to the line."""
 _FOREVER = float("inf")
 
+_Verdict = Literal["fits", "differs", "longer", "deletes", "stops"]
+_LEFT: Mapping[_Verdict, str] = {
+    "longer": "kept longer than the file says; apply shortens nothing",
+    "deletes": "old records would go as soon as it is set, so do that yourself, with kafka-configs",
+    "stops": "so many copies are not in sync, and nothing could be written; apply sets it once they are",
+}
+"""Why apply leaves a setting as it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class FoundPartition:
@@ -54,6 +62,11 @@ class FoundTopic:
     def replication(self) -> int:
         """Copies of the partition that has the fewest."""
         return min((one.replicas for one in self.partitions), default=0)
+
+    @property
+    def in_sync(self) -> int:
+        """Copies in sync, of the partition that has the fewest."""
+        return min((one.in_sync for one in self.partitions), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,25 +246,20 @@ def _settings(name: str, wanted: Mapping[str, str], there: FoundTopic, deletes: 
         has = found.get(key)
         if want is None or has is None:
             continue
-        verdict = _verdict(key, want, has, there.replication)
-        if verdict == "longer":
-            yield Difference(
-                name,
-                "config",
-                key,
-                want,
-                has,
-                serious=False,
-                advice="kept longer than the file says; apply shortens nothing",
-            )
-        elif verdict == "differs":
+        verdict = _verdict(key, want, has, there)
+        if verdict == "differs":
             yield Difference(name, "config", key, want, has, mended=True)
+        elif verdict != "fits":
+            yield Difference(name, "config", key, want, has, serious=verdict != "longer", advice=_LEFT[verdict])
 
 
-def _verdict(key: str, want: str, has: str, replication: int) -> Literal["fits", "differs", "longer"]:
+def _verdict(key: str, want: str, has: str, there: FoundTopic) -> _Verdict:
     match key:
         case "cleanup.policy":
-            return "fits" if _words(want) == _words(has) else "differs"
+            wanted, found = _words(want), _words(has)
+            if "delete" in wanted - found:
+                return "longer" if "compact" in wanted else "deletes"
+            return "fits" if wanted == found else "differs"
         case "retention.ms":
             kept, least = _lasting(has), int(want)
             return "fits" if kept == least else "longer" if kept > least else "differs"
@@ -260,8 +268,10 @@ def _verdict(key: str, want: str, has: str, replication: int) -> Literal["fits",
         case "segment.ms":
             return "fits" if int(has) <= int(want) else "differs"
         case "min.insync.replicas":
+            if int(has) < int(want):
+                return "differs" if there.in_sync >= int(want) else "stops"
             # more than there are copies, and nothing could be written
-            return "fits" if int(want) <= int(has) <= max(replication, int(want)) else "differs"
+            return "fits" if int(has) <= max(there.replication, int(want)) else "differs"
         case _:
             return "fits" if want == has else "differs"
 

@@ -2,15 +2,11 @@
 
 import tomllib
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from streamguard.config import Cluster
 from streamguard.errors import ConfigError
 from streamguard.resources import resource_dir
 
@@ -83,29 +79,3 @@ class Topics:
     def plain(self, full: str) -> str:
         """The name without prefix of a topic on the cluster."""
         return full.removeprefix(self.prefix)
-
-    async def create(self, cluster: Cluster, *, partitions: int | None = None, replication: int = 1) -> list[str]:
-        """Create those that are missing and return their names; `partitions` overrides what the files say.
-
-        Timestamps are the broker's (`LogAppendTime`): the line orders and dates by them.
-        """
-        admin = AIOKafkaAdminClient(**cluster.arguments)
-        await admin.start()
-        try:
-            there = set(await admin.list_topics())
-            missing = [topic for topic in self if self.full(topic.name) not in there]
-            wanted = [
-                NewTopic(
-                    name=self.full(topic.name),
-                    num_partitions=partitions or topic.partitions,
-                    replication_factor=replication,
-                    topic_configs=topic.configs,
-                )
-                for topic in missing
-            ]
-            if wanted:
-                with suppress(TopicAlreadyExistsError):  # another process was quicker
-                    await admin.create_topics(wanted)
-            return [self.full(topic.name) for topic in missing]
-        finally:
-            await admin.close()

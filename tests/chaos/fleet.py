@@ -22,6 +22,7 @@ from streamguard.config import Cluster, plain_environment
 from streamguard.processes import Command, RestartPolicy, Supervisor
 from streamguard.stream.flow import FLOW
 from streamguard.stream.readiness import until_stages_work
+from streamguard.stream.topic_admin import create_missing
 from streamguard.stream.topics import Topics
 from tests.support.disk import SmallDisk
 
@@ -86,7 +87,7 @@ class Fleet:
         await self._supervisor.stop()
 
     async def _start(self) -> None:
-        await self.topics.create(Cluster(self.brokers), partitions=PARTITIONS, replication=self._replication)
+        await create_missing(Cluster(self.brokers), self.topics, partitions=PARTITIONS, replication=self._replication)
         for member in self.members.values():
             self._write_config(member)
         for name in ("simulator", "store"):

@@ -14,6 +14,7 @@ from streamguard.config import Cluster
 from streamguard.processes import Command, die_with_parent
 from streamguard.stream.flow import FLOW
 from streamguard.stream.readiness import until_stages_work
+from streamguard.stream.topic_admin import create_missing
 from streamguard.stream.topics import Topics
 from tests.chaos.faults import Fault, Scene
 from tests.chaos.fleet import PARTITIONS, START_SECONDS
@@ -32,7 +33,7 @@ async def topic_missing(scene: Scene, draw: Random) -> str:
     everything = Topics.load(prefix)
     replication = min(3, len(scene.nodes))
     lacking = Topics([topic for topic in everything if topic.name != missing], prefix)
-    await lacking.create(Cluster(scene.fleet.brokers), partitions=PARTITIONS, replication=replication)
+    await create_missing(Cluster(scene.fleet.brokers), lacking, partitions=PARTITIONS, replication=replication)
     config = scene.fleet.directory / f"{prefix}toml"
     _with_prefix(scene.fleet.config(next(iter(scene.fleet.members))), prefix, config)
     name = f"lacks-{missing}"
@@ -41,7 +42,7 @@ async def topic_missing(scene: Scene, draw: Random) -> str:
     said = scene.fleet.log(name).read_text()
     assert status not in (None, 0), f"{stage} runs without {missing}: status {status}"
     assert everything.full(missing) in said, f"{stage} does not say that {missing} is missing"
-    await everything.create(Cluster(scene.fleet.brokers), partitions=PARTITIONS, replication=replication)
+    await create_missing(Cluster(scene.fleet.brokers), everything, partitions=PARTITIONS, replication=replication)
     running = asyncio.create_task(_ended(command, START_SECONDS + 10.0))
     await until_stages_work(
         Cluster(scene.fleet.brokers), everything, SystemClock(), stages=[stage], seconds=START_SECONDS

@@ -15,6 +15,7 @@ from streamguard.config import Cluster
 from streamguard.dev.broker import EmbeddedBroker
 from streamguard.providers.breakers import Breakers, Permit, State
 from streamguard.stream.breaker_feed import BreakerFeed
+from streamguard.stream.topic_admin import create_missing
 from streamguard.stream.topics import Topics
 from streamguard.stream.whole_topic import TopicUnreadable
 from tests.support.kafka import KafkaNode, KafkaUnavailable, free_ports, required, unique
@@ -71,7 +72,7 @@ async def topic_on(brokers: str) -> str:
         if len(producer.client.cluster.brokers()) == _EMBEDDED:
             await producer.partitions_for(full)
         else:
-            await topics.create(Cluster(brokers))
+            await create_missing(Cluster(brokers), topics)
     finally:
         await producer.stop()
     return full

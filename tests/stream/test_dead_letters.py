@@ -25,6 +25,7 @@ from streamguard.stream.dead_letters_choice import Choice
 from streamguard.stream.dead_letters_desk import Desk as Desks
 from streamguard.stream.dead_letters_desk import Replayed
 from streamguard.stream.dead_letters_sole import Sole
+from streamguard.stream.topic_admin import create_missing
 from streamguard.stream.topics import Topics
 from tests.support.kafka import KafkaNode, unique
 from tests.support.letters import Buried, Said, bury, dlq, start
@@ -87,7 +88,7 @@ class Desk:
 @pytest.fixture
 async def desk(kafka: KafkaNode, tmp_path: Path) -> Desk:
     desk = Desk(kafka, tmp_path)
-    await desk.topics.create(Cluster(kafka.brokers), partitions=PARTITIONS)
+    await create_missing(Cluster(kafka.brokers), desk.topics, partitions=PARTITIONS)
     return desk
 
 
@@ -260,7 +261,7 @@ async def test_what_kafka_refuses_waits_on_and_the_others_go(kafka: KafkaNode, t
     desk = Desk(kafka, tmp_path)
     small = {"max.message.bytes": "2000"}
     await kafka.create([desk.topics.full("guarded")], partitions=PARTITIONS, configs=small)
-    await desk.topics.create(Cluster(kafka.brokers), partitions=PARTITIONS)
+    await create_missing(Cluster(kafka.brokers), desk.topics, partitions=PARTITIONS)
     large = Buried(b"acme/c", random.Random(2).randbytes(5000), partition=1)
     await bury(desk.brokers, desk.topics, [*many(6), large, *many(6)])
 

@@ -29,6 +29,7 @@ from streamguard.intake.reaching import reachable
 from streamguard.intake.rights import Rights
 from streamguard.processes import die_with_parent
 from streamguard.stream.needs import letters_needs, service_needs, sink_needs, worker_needs
+from streamguard.stream.topic_admin import create_missing
 from streamguard.stream.topics import Topics
 from tests.support.kafka import ROOT, KafkaUnavailable, create_topics, required
 from tests.support.secured import PASSWORD, SecuredKafka
@@ -296,7 +297,7 @@ class Service:
 async def test_the_line_runs_with_users_that_may_do_just_what_they_need(
     kafka: SecuredKafka, run: Run, tmp_path: Path
 ) -> None:
-    await TOPICS.create(Cluster(kafka.operator), partitions=PARTITIONS)
+    await create_missing(Cluster(kafka.operator), TOPICS, partitions=PARTITIONS)
     needs = {
         "worker": worker_needs(TOPICS),
         "sink": sink_needs(TOPICS),

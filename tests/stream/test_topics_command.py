@@ -93,6 +93,9 @@ async def test_each_kind_of_difference_is_found_and_mended_where_that_takes_noth
         await create_topics(brokers, [topics.full(name)], 3, 1, {**plain, **configs, "compression.type": "lz4"})
     await create_topics(brokers, [topics.full("admitted")], 5, 1, topics["admitted"].configs)
     await create_topics(brokers, [f"{prefix}strange"], 1, 1)
+    async with asyncio.timeout(20):
+        while f"{prefix}strange" not in (await found(brokers, [])).topics:  # the broker learns of it a moment later
+            await asyncio.sleep(0.05)
 
     checked = await ask(brokers, prefix, "check", "--replication", "2", "--json")
     assert checked.status == 1
@@ -160,6 +163,19 @@ async def test_apply_twice_at_once_then_check_is_clean(kafka: KafkaNode) -> None
     copies = await ask(kafka.brokers, unique("t") + "-", "apply", "--replication", "3")
     assert (copies.status, len(copies.errors)) == (2, 1)
     assert "InvalidReplicationFactorError" in copies.errors[0]
+
+
+async def test_what_a_broker_refuses_hides_nothing_of_what_was_done(kafka: KafkaNode) -> None:
+    # 216 and the longer names do not fit into the 249 characters that Kafka takes of one
+    prefix = unique("t" * 227) + "-"
+    names = [prefix + topic.name for topic in Topics.load()]
+    fitting = [name for name in names if len(name) <= 249]
+    assert 0 < len(fitting) < len(names)
+    one = await ask(kafka.brokers, prefix, "apply", "--partitions", "1")
+    assert one.status == 2
+    assert sorted(line.split(":")[0] for line in one.lines if "created" in line) == sorted(fitting)
+    refused = [line.removeprefix("streamguard: ").split(": not created, InvalidTopic")[0] for line in one.errors]
+    assert {name for names in refused for name in names.split(", ")} == set(names) - set(fitting)
 
 
 async def test_a_grown_set_that_the_configuration_knows_of_is_a_note(kafka: KafkaNode) -> None:

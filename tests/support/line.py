@@ -23,6 +23,7 @@ from streamguard.dev.broker import EmbeddedBroker
 from streamguard.processes import Command, RestartPolicy, Supervisor
 from streamguard.stream.flow import FLOW, group_name
 from streamguard.stream.readiness import until_stages_work
+from streamguard.stream.topic_admin import create_missing
 from streamguard.stream.topics import Topics
 
 SECONDS = 40.0
@@ -82,7 +83,7 @@ class Line:
 
     async def __aenter__(self) -> Self:
         try:
-            await self.topics.create(Cluster(self._brokers), partitions=PARTITIONS)
+            await create_missing(Cluster(self._brokers), self.topics, partitions=PARTITIONS)
             self._supervisor.add(self._command("simulator", "simulator", "--latency-ms", str(self._latency_ms)))
             self._simulator = await self._listening("simulator")
             settings = line_settings(

@@ -90,8 +90,10 @@ def test_a_missing_topic_gets_as_many_partitions_as_the_others_have() -> None:
 @pytest.mark.parametrize(
     ("name", "key", "value", "wanted", "mended"),
     [
-        ("requests", "cleanup.policy", "compact", "delete", True),
-        ("cache-entries", "cleanup.policy", "compact", "compact,delete", True),
+        ("requests", "cleanup.policy", "compact,delete", "delete", True),
+        ("breakers", "cleanup.policy", "delete", "compact", True),
+        ("cache-entries", "cleanup.policy", "delete", "compact,delete", True),
+        ("cache-entries", "cleanup.policy", "compact", "compact,delete", False),
         ("requests", "retention.ms", "3600000", "604800000", True),
         ("requests", "retention.ms", "604800001", "604800000", False),
         ("requests", "retention.ms", "-1", "604800000", False),
@@ -107,6 +109,27 @@ def test_a_setting_that_differs(name: str, key: str, value: str, wanted: str, me
     (one,) = told(planted(name, {key: value}))
     assert (one.topic, one.kind, one.key, one.wanted, one.found) == (f"x-{name}", "config", key, wanted, value)
     assert one.mended is one.serious is mended
+
+
+def test_what_would_delete_old_records_is_left_to_people() -> None:
+    (one,) = told(planted("requests", {"cleanup.policy": "compact"}))
+    assert (one.key, one.wanted, one.found, one.serious, one.mended) == (
+        "cleanup.policy",
+        "delete",
+        "compact",
+        True,
+        False,
+    )
+    assert "old records would go" in one.advice
+
+
+def test_a_line_that_runs_on_few_copies_is_not_stopped() -> None:
+    found = with_partitions("guarded", *[FoundPartition(3, 3, led=True)] * 11, FoundPartition(3, 1, led=True))
+    topic = found.topics["x-guarded"]
+    alone = replace(topic, configs={**(topic.configs or {}), "min.insync.replicas": "1"})
+    _, one = told(replace(found, topics={**found.topics, "x-guarded": alone}))
+    assert (one.key, one.wanted, one.found, one.serious, one.mended) == ("min.insync.replicas", "2", "1", True, False)
+    assert "not in sync" in one.advice
 
 
 @pytest.mark.parametrize(
@@ -210,7 +233,12 @@ def clusters(draw: st.DrawFn) -> FoundCluster:
 
 def lasting(configs: Mapping[str, str] | None) -> float:
     kept = float((configs or {}).get("retention.ms", "-1"))
-    return float("inf") if kept < 0 else kept
+    deletes = "delete" in (configs or {}).get("cleanup.policy", "delete").split(",")
+    return kept if deletes and kept >= 0 else float("inf")
+
+
+def writable(topic: FoundTopic) -> bool:
+    return topic.in_sync >= int((topic.configs or {}).get("min.insync.replicas", "1"))
 
 
 @given(clusters(), st.none() | st.integers(1, 5))
@@ -228,6 +256,7 @@ def test_apply_mends_what_it_says_at_once_and_takes_nothing_away(found: FoundClu
         now = after.topics[name]
         assert now.partitions == was.partitions
         assert lasting(now.configs) >= lasting(was.configs)
+        assert writable(now) or not writable(was)
         for key in KEYS:
             if key == "max.message.bytes" and key in (was.configs or {}):
                 assert int((now.configs or {})[key]) >= int((was.configs or {})[key])
