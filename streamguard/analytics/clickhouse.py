@@ -237,8 +237,9 @@ def _fixed(setting: Any) -> bool:
 
 
 def _one_line(message: str) -> str:
-    """The server's words without its stack and version."""
-    line = " ".join(message.split())
-    for ending in (" (version ", " Stack trace:"):
+    """The server's own words, without what the client library and the server put around them: codes, address, version, stack,
+    and every word that a statement could have gone on with."""
+    line = " ".join(message.split()).rpartition("DB::Exception: ")[2]
+    for ending in (" (version ", " Stack trace:", ". Expected one of:"):
         line = line.partition(ending)[0]
     return line[:500]
