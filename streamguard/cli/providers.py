@@ -83,6 +83,8 @@ def check_command(
         if not (candidates := _candidates(loaded, provider.name, book, all_models=all_models)):
             click.echo(f"streamguard: {provider.name}: not asked, no route names a model of it", err=True)
         meant += [(provider, candidate) for candidate in candidates]
+    if not meant:
+        raise InputError("no provider was asked; [[routes.NAME]] names models")
     asked = asyncio.run(_ask(meant, timeout, book))
     for one in asked:
         click.echo(orjson.dumps(_fields(one)) if as_json else _line(one))

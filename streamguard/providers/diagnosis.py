@@ -60,6 +60,8 @@ _MONEY_CODES = frozenset(
         "billing_error",
     }
 )
+_SHOWN = re.compile(r"[A-Za-z_.-]{1,64}|[0-9]{1,6}")
+"""A code as people give names. Whatever else stands there might be the key."""
 _OF_A_MODEL = re.compile(r"\b(model|deployment)s?\b", re.IGNORECASE)
 _MISSING = re.compile(
     r"not found|not exist|not a valid|invalid model|unknown model|no such model|not supported|no access", re.IGNORECASE
@@ -134,9 +136,8 @@ def error_body(content: bytes) -> ErrorBody:
 def diagnose(error: ProviderError, seen: Seen, place: Place, seconds: float) -> tuple[Verdict, str]:
     """What is wrong, and a sentence about it for people. `seconds` is how long the call might have taken."""
     status = seen.status or error.status
-    told = (
-        f" (HTTP {status}{f', {seen.error.code}' if seen.error.code not in (None, status) else ''})" if status else ""
-    )
+    shown = seen.error.code not in (None, status) and _SHOWN.fullmatch(str(seen.error.code))
+    told = f" (HTTP {status}{f', {seen.error.code}' if shown else ''})" if status else ""
     match error:
         case EmptyAnswer():
             return "ok", "answered without text"  # a model that thinks spends so few tokens on that alone

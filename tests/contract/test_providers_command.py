@@ -150,6 +150,7 @@ async def test_the_command(tmp_path: Path) -> None:
     async with simulated() as client:
         file.write_text(routes(client.simulator.url))
         everybody, one = await run(file), await run(file, "openai")
+        spare = await run(file, "spare")
         all_models, nobody = await run(file, "openai", "--all-models", "--json"), await run(file, "nobody")
     status, lines, errors = everybody
     assert status == 1
@@ -162,6 +163,7 @@ async def test_the_command(tmp_path: Path) -> None:
     assert " ms, " in lines[0]
     assert "cost $0.0000" in lines[0]
     assert one[0] == 0
+    assert (spare[0], spare[1]) == (2, [])  # nothing was learned
     assert len(one[1]) == 1
     assert all_models[0] == 0
     told = [orjson.loads(line) for line in all_models[1]]

@@ -223,6 +223,13 @@ async def test_what_a_vendor_writes(
     assert (one.verdict in WORKS) == (verdict in ("ok", "rate_limited"))
 
 
+@pytest.mark.parametrize("code", [b'"sk-hunter2"', b'"key:hunter2.4711"'])
+async def test_a_code_that_may_be_the_key_is_not_repeated(code: bytes) -> None:
+    one = await checked(401, b'{"error":{"message":"no","type":%b,"code":%b}}' % (code, code))
+    assert one.verdict == "wrong_key"
+    assert "(HTTP 401);" in one.told
+
+
 async def test_an_answer() -> None:
     body = (
         b'{"id":"1","object":"chat.completion","model":"gpt-x-2026","choices":[{"index":0,"finish_reason":"stop","message":'
