@@ -4,6 +4,7 @@ StreamguardError
 └── StoreError               the store did not do what it was asked to; `retriable` tells whether waiting may help
     ├── StoreUnreachable     nobody answers, or too late
     ├── StoreRefuses *       it does not let us in, or we do not trust it; waiting does not help
+    ├── StoreTurnedAway      it took rows before and does not let us in any more; a fresh start finds out why
     ├── StoreTooNew          it was written by a later release than this one
     ├── MigrationChanged     a migration that was applied reads differently now
     ├── PlanUnreadable       beside a committed offset stands what no sink of this release wrote
@@ -41,6 +42,18 @@ class StoreRefuses(StoreError, Refusal):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, retriable=False)
         self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class StoreTurnedAway(StoreError):
+    """The store took rows and does not let us in any more. No refusal: a fresh start reads passwords and certificates anew, and
+    finds out whether it is one. Says what the store's refusal says."""
+
+    def __init__(self, refusal: StoreRefuses) -> None:
+        super().__init__(refusal.code, retriable=False)
+        self.message = refusal.message
 
     def __str__(self) -> str:
         return self.message

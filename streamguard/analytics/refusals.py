@@ -5,11 +5,13 @@ import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from streamguard.analytics.errors import StoreRefuses
+from streamguard.analytics.errors import StoreError, StoreRefuses
 
 _SECONDS = 5.0
 _UNKNOWN_USER = frozenset({192, 193, 194, 516})
 _NO_RIGHT = frozenset({291, 497})
+_DATES = (9, 10)
+"""OpenSSL's codes for a certificate that is not valid yet, or no more: the server's to mend, and no fault of ours."""
 NO_RIGHT = "clickhouse_497"
 """The code of what a user who was let in may not do."""
 
@@ -27,11 +29,14 @@ def by_code(code: int, url: str, username: str) -> StoreRefuses | None:
     return None
 
 
-def by_connection(error: BaseException, url: str) -> StoreRefuses | None:
-    """What stands behind a connection that could not be made, or ended, if waiting does not help. May block for seconds."""
+def by_connection(error: BaseException, url: str) -> StoreError | None:
+    """What stands behind a connection that could not be made, or ended, where that can be told: a `StoreRefuses`, or a
+    certificate that has expired, which is waited for. May block for seconds."""
     parts = urlsplit(url)
     found = next((one for one in _causes(error) if isinstance(one, ssl.SSLError)), None)
     if isinstance(found, ssl.SSLCertVerificationError):
+        if found.verify_code in _DATES:
+            return StoreError("certificate_out_of_date", retriable=True)
         why = f"({found.verify_message}): look at clickhouse.ca_file, and at the name in clickhouse.url"
         return StoreRefuses("untrusted", f"the certificate of the store at {url} is not to be trusted {why}")
     if found is not None and found.reason == "WRONG_VERSION_NUMBER":

@@ -7,7 +7,7 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from streamguard.analytics.batches import Chunk, Chunks, Plan
-from streamguard.analytics.errors import StoreError
+from streamguard.analytics.errors import StoreError, StoreRefuses, StoreTurnedAway
 from streamguard.stream.sink_records import Item, Source
 
 log = logging.getLogger(__name__)
@@ -76,15 +76,26 @@ class StoreState:
     ready: bool = False
     until: float = 0.0
     pause: float = FIRST_PAUSE
+    refused: bool = False
+    """The last answer was a refusal."""
 
     def failed(self, error: StoreError, now: float) -> None:
-        """Wait before the next attempt, longer each time. Raises the error when waiting does not help."""
-        if not error.retriable:
+        """Wait before the next attempt, longer each time.
+
+        Raises the error when waiting does not help; of a refusal only the second one in a row, for users and grants may be on
+        the move, and as `StoreTurnedAway` where the store had taken us before.
+        """
+        if isinstance(error, StoreRefuses):
+            if self.refused:
+                raise StoreTurnedAway(error) if self.ready else error
+        elif not error.retriable:
             raise error
+        self.refused = isinstance(error, StoreRefuses)
         self.until = now + self.pause
-        log.warning("a store takes no rows: %s, next attempt in %.1f s", error.code, self.pause)
+        level = logging.INFO if self.refused else logging.WARNING  # what ends it is told in one line
+        log.log(level, "a store takes no rows: %s, next attempt in %.1f s", error.code, self.pause)
         self.pause = min(self.pause * 2, LONGEST_PAUSE)
 
     def worked(self) -> None:
         """It answered: its tables are there, and a new outage begins with a short wait."""
-        self.ready, self.until, self.pause = True, 0.0, FIRST_PAUSE
+        self.ready, self.until, self.pause, self.refused = True, 0.0, FIRST_PAUSE, False

@@ -3,16 +3,19 @@
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import trustme
 
 from streamguard.analytics.clickhouse import Connection
-from streamguard.analytics.errors import QueryError, StoreError, StoreRefuses, StoreUnreachable
+from streamguard.analytics.errors import QueryError, StoreError, StoreRefuses, StoreTurnedAway, StoreUnreachable
 from streamguard.cli.query import ask
 from streamguard.config import ClickHouse
 from streamguard.errors import InputError, Refusal
 from streamguard.stream.sink import Sink
+from streamguard.stream.sink_parts import StoreState
 from tests.support.secured import Authority
 from tests.support.secured_store import SecuredStore
 from tests.support.sinks import produce, sink_config, until_rows
@@ -140,5 +143,35 @@ async def test_a_sink_whose_user_is_taken_away_ends_instead_of_trying_for_ever(
     await until_rows(config, 1)
     door.revoke("writer")
     await produce(brokers, "telemetry", [telemetry(2)])
-    with pytest.raises(StoreRefuses, match="does not let the user 'writer' in"):
+    with pytest.raises(StoreTurnedAway, match="does not let the user 'writer' in") as caught:
         await asyncio.wait_for(carrying, 20)
+    assert not isinstance(caught.value, Refusal), "its file may hold another password by now: a fresh start finds out"
+    with pytest.raises(StoreRefuses, match="does not let the user 'writer' in"):
+        await asyncio.wait_for(Sink(config, "sink-0").run(asyncio.Event()), 20)
+
+
+async def test_a_certificate_that_has_expired_is_waited_for(store: str, tmp_path: Path) -> None:
+    made = trustme.CA()
+    made.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    expired = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    made.issue_cert("localhost", not_after=datetime(2020, 1, 1, tzinfo=UTC)).configure_cert(expired)
+    async with SecuredStore(store, USERS, tls=expired) as door:
+        config = ClickHouse(url=door.url, ca_file=tmp_path / "ca.pem")
+        with pytest.raises(StoreError) as caught:
+            await asyncio.to_thread(Connection(config, config.url).command, "SELECT 1")
+    assert (caught.value.code, caught.value.retriable) == ("certificate_out_of_date", True)
+
+
+def test_a_refusal_counts_when_it_comes_twice() -> None:
+    refusal = StoreRefuses("clickhouse_516", "the store at X does not let the user 'writer' in")
+    state = StoreState()
+    state.failed(refusal, 0.0)  # as while its users are being read anew
+    assert state.until == 0.5
+    with pytest.raises(StoreRefuses):
+        state.failed(refusal, 1.0)
+    state.worked()
+    state.failed(refusal, 2.0)
+    state.failed(StoreUnreachable("X"), 3.0)
+    state.failed(refusal, 4.0)
+    with pytest.raises(StoreTurnedAway, match="the user 'writer'"):
+        state.failed(refusal, 5.0)
