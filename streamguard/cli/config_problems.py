@@ -31,7 +31,7 @@ def problems(config: Config) -> list[str]:
         return True
 
     kafka, policy, clock = config.kafka, config.policy, SystemClock()
-    if not works(kafka.cluster, "kafka"):
+    if not all([works(reading, "kafka") for reading in kafka.readings()]):
         kafka = Kafka(deadline=kafka.deadline, prefix=kafka.prefix)
     works(config.clickhouse.secret, "clickhouse")
     works(config.clickhouse.authorities, "clickhouse")

@@ -1,23 +1,38 @@
 """`[clickhouse]`: where outcomes are kept."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from streamguard.config.base import Section, one_source, secret_of, trusting
+
+
+def _address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("must look like http://clickhouse:8123")
+    return url
+
+
+_Url = Annotated[str, AfterValidator(_address)]
 
 
 class ClickHouse(Section):
     """Where outcomes are kept. `payloads_url` None keeps texts in the same server, in their own table."""
 
-    url: str = "http://127.0.0.1:8123"
+    url: _Url = "http://127.0.0.1:8123"
     """Of its HTTP interface; `https://` encrypts, on port 8443 where none is given."""
-    payloads_url: str | None = None
+    payloads_url: _Url | None = None
     """Of another server, for texts, which analysts do not reach; None: the same server, a table of their own."""
-    read_url: str | None = None
+    read_url: _Url | None = None
     """Where `streamguard query` asks: a server or port for reading only; None: `url`."""
-    payloads_read_url: str | None = None
+    payloads_read_url: _Url | None = None
     """The same for texts; None: `payloads_url`."""
     database: str = Field(default="streamguard", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """Created by the sink if it is not there."""

@@ -1,8 +1,9 @@
 """`[kafka]`: how to reach a cluster, over TLS and with a user where it asks for that, and how a stage's group behaves."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -117,15 +118,28 @@ class Kafka(Section):
             options["ssl_context"] = self._ssl_context()
         return Cluster(self.brokers, options)
 
+    def readings(self) -> Iterator[Callable[[], object]]:
+        """What `cluster` reads, each alone: called, it raises `ConfigError` when that cannot be used."""
+        if self.security_protocol.startswith("SASL_"):
+            yield partial(secret_of, self, "sasl_password", "kafka.")
+        if self.security_protocol.endswith("SSL"):
+            yield partial(trusting, self.ssl_ca_file, "kafka.ssl_ca_file")
+            if self.ssl_cert_file:
+                yield partial(self._show_ours, ssl.create_default_context())
+
     def _ssl_context(self) -> ssl.SSLContext:
         context = trusting(self.ssl_ca_file, "kafka.ssl_ca_file")
         context.check_hostname = self.ssl_check_hostname
         if self.ssl_cert_file:
-            password = secret_of(self, "ssl_key_password", "kafka.").get_secret_value()
-            try:
-                # always a password: without one Python would ask for it at the terminal
-                context.load_cert_chain(self.ssl_cert_file, self.ssl_key_file, password=password)
-            except (OSError, ssl.SSLError) as error:
-                named = "ssl_cert_file" if self.ssl_key_file is None else "ssl_cert_file, ssl_key_file"
-                raise ConfigError(f"kafka.{named}: {self.ssl_cert_file} {unusable(error)}") from None
+            self._show_ours(context)
         return context
+
+    def _show_ours(self, context: ssl.SSLContext) -> None:
+        assert self.ssl_cert_file is not None, "only then it is asked for"
+        password = secret_of(self, "ssl_key_password", "kafka.").get_secret_value()
+        try:
+            # always a password: without one Python would ask for it at the terminal
+            context.load_cert_chain(self.ssl_cert_file, self.ssl_key_file, password=password)
+        except (OSError, ssl.SSLError) as error:
+            named = "ssl_cert_file" if self.ssl_key_file is None else "ssl_cert_file, ssl_key_file"
+            raise ConfigError(f"kafka.{named}: {self.ssl_cert_file} {unusable(error)}") from None

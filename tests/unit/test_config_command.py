@@ -126,6 +126,7 @@ def test_what_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
     policy.write_text("versionn = 1\n")
     text = (
         '[kafka]\nsecurity_protocol = "SASL_SSL"\nsasl_username = "u"\nsasl_password_env = "NO_SUCH_VARIABLE"\n'
+        f'ssl_ca_file = "{tmp_path}/no-ca.pem"\nssl_cert_file = "{tmp_path}/no-cert.pem"\n'
         f'[clickhouse]\npassword_file = "{tmp_path}/none"\nca_file = "{tmp_path}/no-authority.pem"\n'
         f'[policy]\nfile = "{policy}"\nkey_env = "NO_SUCH_KEY"\n'
         '[[providers]]\nname = "one"\nbase_url = "https://one/v1"\napi_key_env = "NO_SUCH_VARIABLE"\n'
@@ -139,6 +140,8 @@ def test_what_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
     lines = result.stderr.splitlines()
     for said in (
         "sasl_password_env: the variable NO_SUCH_VARIABLE is not set",
+        "kafka.ssl_ca_file: ",
+        "kafka.ssl_cert_file: ",
         "password_file: ",
         "no-authority.pem",
         "key_env: the variable NO_SUCH_KEY is not set",
@@ -150,7 +153,7 @@ def test_what_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
         "routes: there is no 'economy'",
     ):
         assert sum(said in line for line in lines) == 1, (said, lines)
-    assert len(lines) == 10
+    assert len(lines) == 12
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,16 @@ def test_what_does_not_fit_together_is_named(keys: dict[str, Any], said: str) ->
     assert SECRET not in f"{caught.value!r} {caught.value.__cause__!r}"
 
 
+@pytest.mark.parametrize("key", ["url", "payloads_url", "read_url", "payloads_read_url"])
+@pytest.mark.parametrize(
+    "url", ["clickhouse:8123", "ftp://u:hunter2@clickhouse", "http://", "http://[", "http://c:x", ""]
+)
+def test_an_address_of_clickhouse_is_one_of_http(key: str, url: str) -> None:
+    with pytest.raises(ConfigError, match=rf"clickhouse\.{key}: must look like http://clickhouse:8123") as told:
+        parse({"clickhouse": {key: url}}, source="x")
+    assert "hunter2" not in str(told.value)
+
+
 def test_clickhouse_takes_one_password() -> None:
     with pytest.raises(ConfigError, match="clickhouse: password and password_env exclude each other; keep one"):
         clickhouse(password=SECRET, password_env="A")
