@@ -34,7 +34,7 @@ class Waiter:
         """Waits for it. Raises what the wire failed with."""
         came = await self._came.get()
         if isinstance(came, Exception):
-            raise came
+            raise came.with_traceback(None)
         return came
 
     def give(self, came: Chunk | Response | Exception) -> None:
@@ -63,7 +63,9 @@ class Waiting:
         Raises what the wire has failed with.
         """
         if self._failure is not None:
-            raise self._failure
+            raise self._failure.with_traceback(
+                None
+            )  # it is the same one each time, and would hold all frames of the past
         looked_at = (key or name.tenant_id).encode()  # a tenant's id alone is no key: keys have a slash
         waiter = Waiter(chunks=chunks)
         self._waiters.setdefault(name, []).append(waiter)

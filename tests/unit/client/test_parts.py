@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import traceback
 from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
@@ -80,6 +81,20 @@ async def test_a_record_that_cannot_be_read_stops_nobody(caplog: pytest.LogCaptu
         assert isinstance(await waiter.next(), Response)
     assert "invalid_record" in caplog.text
     assert "secret" not in caplog.text
+
+
+async def test_one_failure_told_a_thousand_times_does_not_grow() -> None:
+    waiting, mine = Waiting(), request("r-1")
+
+    def frames() -> int:
+        try:
+            with waiting.expect(name(mine), mine.conversation_key):
+                raise AssertionError
+        except Unreachable as failure:
+            return len(list(traceback.walk_tb(failure.__traceback__)))
+
+    waiting.fail(Unreachable("gone"))
+    assert {frames() for _ in range(1000)} == {frames()}
 
 
 async def test_chunks_go_to_those_who_follow_them() -> None:
