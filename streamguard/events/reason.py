@@ -159,7 +159,8 @@ REASONS: Mapping[Reason, ReasonHelp] = {
         "admit, guard, invoke",
         ("refused", "failed"),
         "The request's deadline has passed: `refused` before a model was asked, `failed` while one was.",
-        "Nobody waits any more: nothing to do. When many expire, give them longer deadlines or add workers.",
+        "Nobody waits any more: nothing to do. When many expire, give them longer deadlines or add workers; when all do, and at "
+        "once, the service's clock is behind the line's.",
         "never",
         "calls",
     ),
