@@ -77,7 +77,7 @@ def cost_per_feature_and_prompt(records: Records) -> list[Row]:
             *key,
             len(them),
             cost := dollars(each.cost_nusd for each in them),
-            cost / len(them) if cost is not None else None,
+            cost / sum(each.cost_nusd is not None for each in them) if cost is not None else None,
         )
         for key, them in groups(records, lambda record: (record.feature, record.prompt_name or ""))
     ]
@@ -95,15 +95,13 @@ def month_end(records: Records) -> list[Row]:
     now = datetime.now(UTC)
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     end = (month + timedelta(days=32)).replace(day=1)
+    hours_left = round((end - now.replace(minute=0, second=0, microsecond=0)) / timedelta(hours=1))
     rows = list[Row]()
     for tenant, them in groups(records, lambda record: record.tenant_id):
-        so_far = dollars(each.cost_nusd for each in them if each.ended_at >= month.timestamp() * 1e6)
+        so_far = dollars(each.cost_nusd for each in them if each.ended_at >= month.timestamp() * 1e6) or Decimal(0)
         week = dollars(each.cost_nusd for each in them if each.ended_at >= (now - timedelta(days=7)).timestamp() * 1e6)
-        a_day = (
-            (week / 7).quantize(Decimal("1e-9"), ROUND_DOWN) if week is not None else None
-        )  # as Decimal(…, 9) divides
-        ends = so_far + a_day * (end.date() - now.date()).days if so_far is not None and a_day is not None else None
-        rows.append((tenant, so_far, a_day, ends))
+        a_day = ((week or Decimal(0)) / 7).quantize(Decimal("1e-9"), ROUND_DOWN)  # as Decimal(…, 9) divides
+        rows.append((tenant, so_far, a_day, so_far + a_day * hours_left / 24))
     return rows
 
 
