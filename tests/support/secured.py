@@ -5,14 +5,16 @@ Its plain listener is the operator's: whoever comes there may do anything. Elsew
 are who their certificate says they are.
 """
 
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import trustme
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import (  # its package names no public face for them
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
 )
@@ -172,3 +174,16 @@ class SecuredKafka:
         admin = AdminClient({"bootstrap.servers": self.operator})  # must live until it has answered
         for future in admin.create_acls(wanted).values():
             future.result(10)
+        every = AclBindingFilter(
+            ResourceType.ANY,
+            cast("str", None),  # any name, and below any host: the stubs do not know that
+            ResourcePatternType.ANY,
+            f"User:{user}",
+            cast("str", None),
+            AclOperation.ANY,
+            AclPermissionType.ANY,
+        )
+        until = time.monotonic() + 20
+        while not set(wanted) <= set(admin.describe_acls(every).result(10)):  # a broker heeds them a moment later
+            assert time.monotonic() < until, "the broker does not know what it was told to allow"
+            time.sleep(0.05)
