@@ -19,8 +19,9 @@ demo: setup
 
 test: quick slow
 
+# a file's tests stay together: they share brokers and lines
 slow: setup
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow -n 2 --dist loadfile
 
 # hours of faults, for whoever has them: make soak SEEDS="1 2 3" SECONDS_EACH=600; before them hostile texts by the hundred thousand
 SEEDS ?= 1 2 3 4 5
