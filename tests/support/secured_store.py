@@ -61,7 +61,9 @@ class SecuredStore:
             request.method, request.path_qs, content=await request.read(), headers=headers
         )
         self.answered += answer.is_success
-        kept = {name: value for name, value in answer.headers.items() if name.lower() not in _WIRE | {"content-encoding"}}
+        kept = {
+            name: value for name, value in answer.headers.items() if name.lower() not in _WIRE | {"content-encoding"}
+        }
         return web.Response(body=answer.content, status=answer.status_code, headers=kept)
 
 
