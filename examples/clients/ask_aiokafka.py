@@ -14,6 +14,7 @@ import logging
 import os
 import sys
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -50,8 +51,9 @@ async def main() -> int:
         print(f"the cluster cannot be used: {error}", file=sys.stderr)
         return 2
     finally:
-        await producer.stop()
-        await consumer.stop()
+        for close in (producer.stop, consumer.stop):
+            with suppress(TimeoutError):  # as long as no broker takes what was sent, `stop` would not return
+                await asyncio.wait_for(close(), 2)
     return _show(response)
 
 

@@ -118,5 +118,8 @@ try {
   process.exitCode = 2;
 } finally {
   clearTimeout(late);
-  await Promise.allSettled([consumer.disconnect(), producer.disconnect(), admin.disconnect()]);
+  // as long as a broker does not answer, it would wait for it, and so would the process
+  const closed = Promise.allSettled([consumer.disconnect(), producer.disconnect(), admin.disconnect()]);
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 2000))]);
+  process.exit();
 }

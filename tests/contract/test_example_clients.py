@@ -1,6 +1,8 @@
 """The plain clients of `examples/clients`, each run as it is, against a running line."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
@@ -9,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from streamguard.cli.embedded_line.settings import PARTITIONS
 from streamguard.dev.broker import EmbeddedBroker
+from streamguard.dev.mock_kafka import MockCluster
 from streamguard.stream.stage_step import trace_id
 from tests.support.clients import CLIENTS, Client, all_ask, client
 from tests.support.dev_line import Dev
@@ -113,6 +116,55 @@ async def test_each_picks_its_own_response() -> None:
         for told in await all_ask(broker.address, "--tenant", TENANT, "--again", "r-1"):
             expected = {"request": "r-1", "status": "escalated", "reason": "low_confidence", "cost": "unknown"}
             assert (told.status, told.said, told.complaint) == (1, expected, "")
+
+
+@asynccontextmanager
+async def mute_when_sent_to() -> AsyncGenerator[str]:
+    """A broker that answers all but what is produced: a connection over which that comes hears nothing more."""
+    cluster = MockCluster(brokers=1, first_assignment_ms=200)
+    for topic in ("requests", "responses"):
+        cluster.create_topic(topic, PARTITIONS, leader=1)
+    upstream = cluster.ports[0]
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, asked = await asyncio.open_connection("127.0.0.1", upstream)
+
+        async def back() -> None:
+            while chunk := await answers.read(1 << 16):
+                writer.write(chunk)
+
+        passing = asyncio.create_task(back())
+        produced = False
+        try:
+            while True:
+                size = await reader.readexactly(4)
+                request = await reader.readexactly(int.from_bytes(size))
+                produced |= request[:2] == b"\x00\x00"
+                if not produced:
+                    asked.write(size + request)
+        except (EOFError, OSError):
+            pass  # the client has gone
+        finally:
+            passing.cancel()
+            asked.close()
+            writer.close()
+
+    server = await asyncio.start_server(one, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    cluster.advertise(1, "127.0.0.1", port)
+    try:
+        async with server:
+            yield f"127.0.0.1:{port}"
+    finally:
+        await asyncio.to_thread(cluster.close)
+
+
+async def test_a_broker_that_falls_silent_when_it_is_sent_to() -> None:
+    """Whoever waits hears so within his time, or soon after."""
+    async with mute_when_sent_to() as address:
+        for told in await all_ask(address, "--timeout", "4"):
+            assert (told.status, told.said) == (3, {})
+            assert told.complaint.startswith("no response to ")
 
 
 async def test_nobody_is_there() -> None:
