@@ -18,9 +18,14 @@ class Section(BaseModel):
 
 def one_source(section: BaseModel, name: str) -> None:
     """Raise `ValueError` when more than one of `name`, `name_env` and `name_file` is given."""
-    given = [key for key in (name, f"{name}_env", f"{name}_file") if _given(section, key)]
-    if len(given) > 1:
-        raise ValueError(f"{' and '.join(sorted(given))} exclude each other; keep one")
+    found = given(section, name, f"{name}_env", f"{name}_file")
+    if len(found) > 1:
+        raise ValueError(f"{' and '.join(sorted(found))} exclude each other; keep one")
+
+
+def given(section: BaseModel, *names: str) -> list[str]:
+    """Those of these keys that have a value."""
+    return [name for name in names if _given(section, name)]
 
 
 def secret_of(section: BaseModel, name: str, table: str = "") -> SecretStr:

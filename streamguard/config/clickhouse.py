@@ -54,8 +54,11 @@ class ClickHouse(Section):
     """For each answer of a store, in seconds. One that hangs longer counts as down: what it was sent is sent again."""
 
     @model_validator(mode="after")
-    def _one_password(self) -> Self:
+    def _keys_fit(self) -> Self:
         one_source(self, "password")
+        urls = (self.url, self.payloads_url, self.read_url, self.payloads_read_url)
+        if self.ca_file and not any(url and url.startswith("https://") for url in urls):
+            raise ValueError("ca_file would do nothing: no address begins with https://")
         return self
 
     @property

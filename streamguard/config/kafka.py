@@ -9,8 +9,10 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from streamguard.config.base import Section, one_source, secret_of, trusting, unusable
+from streamguard.config.base import Section, given, one_source, secret_of, trusting, unusable
 from streamguard.errors import ConfigError
+
+_TLS = ("ssl_ca_file", "ssl_cert_file", "ssl_key_file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,13 @@ class Kafka(Section):
             raise ValueError(f"sasl_username: {self.security_protocol} needs a user")
         if self.ssl_key_file and not self.ssl_cert_file:
             raise ValueError("ssl_key_file belongs to ssl_cert_file, which is missing")
+        idle = [] if self.security_protocol.endswith("SSL") else given(self, *_TLS)
+        idle += [] if self.security_protocol.startswith("SASL_") else given(self, "sasl_username")
+        if idle:
+            raise ValueError(
+                f"{' and '.join(idle)} would do nothing: security_protocol is {self.security_protocol}, SASL_SSL has both "
+                "TLS and users"
+            )
         return self
 
     def cluster(self) -> Cluster:

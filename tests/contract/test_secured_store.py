@@ -44,7 +44,9 @@ async def door(store: str, tls: ssl.SSLContext) -> AsyncGenerator[SecuredStore]:
 
 def settings(url: str, authority: Authority | None, **changes: str) -> ClickHouse:
     given = {"url": url, "username": "writer", "password": USERS["writer"], "database": "default", **changes}
-    return ClickHouse.model_validate({**given, "ca_file": authority.file if authority else None})
+    return ClickHouse.model_validate(
+        {**given, "ca_file": authority.file if authority and url.startswith("https") else None}
+    )
 
 
 async def refusal(config: ClickHouse) -> StoreRefuses:

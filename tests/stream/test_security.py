@@ -32,7 +32,7 @@ from streamguard.stream.needs import letters_needs, service_needs, sink_needs, w
 from streamguard.stream.topic_admin import create_missing
 from streamguard.stream.topics import Topics
 from tests.support.kafka import ROOT, KafkaUnavailable, create_topics, required
-from tests.support.secured import PASSWORD, SecuredKafka
+from tests.support.secured import PASSWORD, SecuredKafka, fitting
 from tests.support.secured_store import SecuredStore
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -167,13 +167,10 @@ def mistaken(kafka: SecuredKafka, changes: Mapping[str, Any]) -> dict[str, Any]:
         "127.0.0.1:PORT": right["brokers"].replace("localhost", "127.0.0.1"),
         "ELSEWHERE": str(kafka.elsewhere.file),
     }
-    return {
-        **right,
-        **{
-            key: named.get(value, value) if key in ("brokers", "ssl_ca_file") else value
-            for key, value in changes.items()
-        },
+    told = {
+        key: named.get(value, value) if key in ("brokers", "ssl_ca_file") else value for key, value in changes.items()
     }
+    return fitting({**right, **told})
 
 
 @pytest.mark.parametrize("kind", WRONG)
@@ -192,7 +189,9 @@ async def test_the_right_ones_are_let_in(kafka: SecuredKafka) -> None:
         kafka.section(ssl_check_hostname=False),
         kafka.certificate("worker"),
         {"brokers": kafka.operator},
-        {**kafka.section(), "brokers": kafka.listener("SASL_PLAINTEXT"), "security_protocol": "SASL_PLAINTEXT"},
+        fitting(
+            {**kafka.section(), "brokers": kafka.listener("SASL_PLAINTEXT"), "security_protocol": "SASL_PLAINTEXT"}
+        ),
     ):
         await reachable(cluster(section), clock=FakeClock())
 

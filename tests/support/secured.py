@@ -48,6 +48,14 @@ class Authority:
         return certificate, key
 
 
+def fitting(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the keys that its `security_protocol` has no use for: a configuration that has them is refused."""
+    protocol = str(section.get("security_protocol", "PLAINTEXT"))
+    idle = [] if protocol.endswith("SSL") else ["ssl_"]
+    idle += [] if protocol.startswith("SASL_") else ["sasl_"]
+    return {name: value for name, value in section.items() if not name.startswith(tuple(idle))}
+
+
 class SecuredKafka:
     """One broker with four listeners. `start` and `stop` block; what it is told (`allow`, `forget`) holds when they return."""
 

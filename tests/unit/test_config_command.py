@@ -127,7 +127,7 @@ def test_what_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
     text = (
         '[kafka]\nsecurity_protocol = "SASL_SSL"\nsasl_username = "u"\nsasl_password_env = "NO_SUCH_VARIABLE"\n'
         f'ssl_ca_file = "{tmp_path}/no-ca.pem"\nssl_cert_file = "{tmp_path}/no-cert.pem"\n'
-        f'[clickhouse]\npassword_file = "{tmp_path}/none"\nca_file = "{tmp_path}/no-authority.pem"\n'
+        f'[clickhouse]\nurl = "https://store"\npassword_file = "{tmp_path}/none"\nca_file = "{tmp_path}/no-authority.pem"\n'
         f'[policy]\nfile = "{policy}"\nkey_env = "NO_SUCH_KEY"\n'
         '[[providers]]\nname = "one"\nbase_url = "https://one/v1"\napi_key_env = "NO_SUCH_VARIABLE"\n'
         f'[[providers]]\nname = "two"\nbase_url = "https://two/v1"\napi_key_file = "{tmp_path}/no-key"\n'

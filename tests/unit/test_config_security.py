@@ -78,7 +78,20 @@ def test_a_password_from_a_variable_or_a_file_without_the_line_end(
         ({"security_protocol": "SASL_SSL"}, "kafka: sasl_username: SASL_SSL needs a user"),
         ({"security_protocol": "TLS"}, "kafka.security_protocol: "),
         ({"sasl_mechanism": "GSSAPI"}, "kafka.sasl_mechanism: "),
-        ({"ssl_key_file": "/a"}, "kafka: ssl_key_file belongs to ssl_cert_file, which is missing"),
+        (
+            {"security_protocol": "SSL", "ssl_key_file": "/a"},
+            "kafka: ssl_key_file belongs to ssl_cert_file, which is missing",
+        ),
+        # TLS or a user that would silently not be used
+        ({"ssl_ca_file": "/a"}, "kafka: ssl_ca_file would do nothing: security_protocol is PLAINTEXT"),
+        (
+            {**TLS, "security_protocol": "SASL_PLAINTEXT", "ssl_ca_file": "/a", "ssl_cert_file": "/b"},
+            "kafka: ssl_ca_file and ssl_cert_file would do nothing: security_protocol is SASL_PLAINTEXT",
+        ),
+        (
+            {**TLS, "security_protocol": "SSL"},
+            "kafka: sasl_username would do nothing: security_protocol is SSL",
+        ),
         (
             {**TLS, "sasl_password_file": "/a"},
             "kafka: sasl_password and sasl_password_file exclude each other; keep one",
@@ -140,10 +153,14 @@ def test_a_secret_or_certificate_that_cannot_be_had_is_named_when_clients_are_to
 
 
 def test_an_authority_of_clickhouse_that_cannot_be_read_is_named(authority: Authority) -> None:
-    assert clickhouse(ca_file=authority.file).authorities() == str(authority.file)
+    https = {"url": "https://store"}
+    assert clickhouse(**https, ca_file=authority.file).authorities() == str(authority.file)
+    assert clickhouse(**{"payloads_url": "https://texts"}, ca_file=authority.file).authorities() == str(authority.file)
+    with pytest.raises(ConfigError, match="clickhouse: ca_file would do nothing: no address begins with https://"):
+        clickhouse(ca_file=authority.file)
     assert clickhouse().authorities() is None
     with pytest.raises(ConfigError, match=r"clickhouse\.ca_file: /nowhere cannot be read"):
-        clickhouse(ca_file="/nowhere").authorities()
+        clickhouse(**https, ca_file="/nowhere").authorities()
 
 
 def test_nothing_that_is_printed_shows_a_password(authority: Authority) -> None:
