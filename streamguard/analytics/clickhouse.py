@@ -157,6 +157,10 @@ class Connection:
             parts = urlsplit(self.url)
             if parts.scheme not in ("http", "https") or not parts.hostname:
                 raise ConfigError(f"{self.url!r} is no address of a store; http://127.0.0.1:8123 is one")
+            if "@" in parts.netloc:
+                raise ConfigError(
+                    "a store's address has no user or password in it: clickhouse.username, clickhouse.password"
+                )
             self._made = cast(
                 "_Client",
                 clickhouse_connect.get_client(

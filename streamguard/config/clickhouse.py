@@ -14,9 +14,11 @@ def _address(url: str) -> str:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        good = False
+        parts, good = urlsplit(""), False
     if not good:
         raise ValueError("must look like http://clickhouse:8123")
+    if "@" in parts.netloc:  # it would be shown in errors, and nobody would log in by it
+        raise ValueError("must be without user and password; clickhouse.username and clickhouse.password are for them")
     return url
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from streamguard.analytics.clickhouse import Connection
 from streamguard.config import ClickHouse, Kafka, parse
 from streamguard.errors import ConfigError
 from tests.support.secured import Authority
@@ -121,6 +122,18 @@ def test_an_address_of_clickhouse_is_one_of_http(key: str, url: str) -> None:
     with pytest.raises(ConfigError, match=rf"clickhouse\.{key}: must look like http://clickhouse:8123") as told:
         parse({"clickhouse": {key: url}}, source="x")
     assert "hunter2" not in str(told.value)
+
+
+@pytest.mark.parametrize("key", ["url", "payloads_url", "read_url", "payloads_read_url"])
+@pytest.mark.parametrize("url", [f"http://writer:{SECRET}@clickhouse:8123", f"https://:{SECRET}@clickhouse"])
+def test_an_address_of_clickhouse_has_no_password_in_it(key: str, url: str) -> None:
+    """Addresses are shown when nobody answers; and nobody would log in by it."""
+    with pytest.raises(ConfigError, match=rf"clickhouse\.{key}: must be without user and password") as told:
+        clickhouse(**{key: url})
+    assert SECRET not in f"{told.value!r} {told.value.__cause__!r}"
+    with pytest.raises(ConfigError, match="a store's address has no user or password in it") as told:
+        Connection(clickhouse(), url).command("SELECT 1")
+    assert SECRET not in f"{told.value!r} {told.value.__cause__!r}"
 
 
 def test_clickhouse_takes_one_password() -> None:
