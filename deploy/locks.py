@@ -16,8 +16,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-LOCK = ROOT / "requirements.lock"
-IMAGE = ROOT / "deploy" / "image"
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==")
 _MACHINES = ("x86_64", "aarch64")
 """An image may be built for either; what only one of them needs is in the lock, and pip passes it over on the other."""
@@ -57,13 +55,14 @@ def closure(roots: Iterable[str]) -> set[str]:
     return set(found)
 
 
-def locks() -> Mapping[Path, str]:
-    """What the files should hold. Raises `ValueError` for a package that `requirements.lock` lacks."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    entries = read_lock(LOCK.read_text())
+def locks(root: Path) -> Mapping[Path, str]:
+    """What the files of a checkout should hold. Raises `ValueError` for a package that `requirements.lock` lacks."""
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    entries = read_lock((root / "requirements.lock").read_text())
+    image = root / "deploy" / "image"
     wanted = {
-        IMAGE / "runtime.lock": closure(project["project"]["dependencies"]),
-        IMAGE / "build.lock": closure(project["build-system"]["requires"]),
+        image / "runtime.lock": closure(project["project"]["dependencies"]),
+        image / "build.lock": closure(project["build-system"]["requires"]),
     }
     for names in wanted.values():
         if missing := sorted(names - entries.keys()):
@@ -72,17 +71,17 @@ def locks() -> Mapping[Path, str]:
     return {file: head + "".join(entries[name] for name in sorted(names)) for file, names in wanted.items()}
 
 
-def main(arguments: list[str]) -> int:
-    """The command; returns its status."""
+def main(arguments: list[str], root: Path = ROOT) -> int:
+    """The command, on the checkout at `root`; returns its status."""
     if arguments not in ([], ["--check"]):
         print("usage: python -m deploy.locks [--check]", file=sys.stderr)
         return 2
-    stale = [file for file, text in locks().items() if not file.exists() or file.read_text() != text]
-    for file in stale:
+    stale = {file: text for file, text in locks(root).items() if not file.exists() or file.read_text() != text}
+    for file, text in stale.items():
         if arguments:
-            print(f"{file.relative_to(ROOT)} is stale: make locks", file=sys.stderr)
+            print(f"{file.relative_to(root)} is stale: make locks", file=sys.stderr)
         else:
-            file.write_text(locks()[file])
+            file.write_text(text)
     return int(bool(arguments and stale))
 
 

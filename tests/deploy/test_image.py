@@ -22,26 +22,17 @@ def test_the_locks_are_those_of_today() -> None:
     assert locks.main(["--check"]) == 0, "make locks"
 
 
-def test_a_lock_that_is_stale_or_missing_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_lock_that_is_stale_or_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("requirements.lock", "pyproject.toml"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     (tmp_path / "deploy" / "image").mkdir(parents=True)
-    for name, value in (
-        ("ROOT", tmp_path),
-        ("LOCK", tmp_path / "requirements.lock"),
-        ("IMAGE", tmp_path / "deploy/image"),
-    ):
-        monkeypatch.setattr(locks, name, value)
-    assert locks.main(["--check"]) == 1
+    lock = tmp_path / "requirements.lock"
+    assert locks.main(["--check"], tmp_path) == 1
     assert capsys.readouterr().err.count("is stale: make locks") == 2
-    assert locks.main([]) == 0
-    assert locks.main(["--check"]) == 0
-    (tmp_path / "requirements.lock").write_text(
-        re.sub(r"^orjson==.*$", r"orjson==9.9.9 \\", locks.LOCK.read_text(), flags=re.M)
-    )
-    assert locks.main(["--check"]) == 1
+    assert locks.main([], tmp_path) == 0
+    assert locks.main(["--check"], tmp_path) == 0
+    lock.write_text(re.sub(r"^orjson==.*$", r"orjson==9.9.9 \\", lock.read_text(), flags=re.M))
+    assert locks.main(["--check"], tmp_path) == 1
     assert capsys.readouterr().err == "deploy/image/runtime.lock is stale: make locks\n"
 
 
