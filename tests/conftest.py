@@ -5,20 +5,16 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from tests.support.dev_line import Dev, start_dev, stop_dev
-from tests.support.kafka import KafkaNode, KafkaUnavailable, required
+from tests.support.kafka import KafkaNode
 from tests.support.started import Start, starting
+from tests.support.unavailable import or_skip
 
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaNode]:
     """A running broker, one a test process. Without Java or Maven its tests are skipped; in CI (`CI=true`) they fail."""
     node = KafkaNode(tmp_path_factory.mktemp("kafka") / "node")
-    try:
-        node.start()
-    except KafkaUnavailable as reason:
-        if required():
-            pytest.fail(f"CI needs Kafka: {reason}")
-        pytest.skip(str(reason))
+    or_skip(node.start)
     yield node
     node.stop()
 

@@ -14,8 +14,9 @@ from streamguard.client import Client, Unreachable, answered
 from streamguard.config import Kafka
 from streamguard.events.codec import encode
 from tests.support.clients import all_ask
-from tests.support.kafka import KafkaUnavailable, create_topics, required
+from tests.support.kafka import create_topics
 from tests.support.secured import PASSWORD, SecuredKafka
+from tests.support.unavailable import or_skip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 
@@ -27,12 +28,7 @@ RESPONSE = {"request_id": "r-1", "tenant_id": "acme", "status": "answered", "out
 async def secured(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[SecuredKafka]:
     """With the response to a request that was asked before; nobody answers more."""
     kafka = SecuredKafka(tmp_path_factory.mktemp("secured"))
-    try:
-        kafka.start()
-    except KafkaUnavailable as reason:
-        if required():
-            pytest.fail(f"CI needs Kafka: {reason}")
-        pytest.skip(str(reason))
+    or_skip(kafka.start)
     await create_topics(kafka.operator, ["requests", "responses"], PARTITIONS, 1)
     producer = AIOKafkaProducer(bootstrap_servers=kafka.operator)
     await producer.start()

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.deployment import DEPLOY, ours, services
-from tests.support.kafka import KafkaNode, KafkaUnavailable, free_ports, required
+from tests.support.kafka import KafkaNode, free_ports
+from tests.support.unavailable import or_skip
 
 pytestmark = pytest.mark.slow
 
@@ -37,12 +38,7 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         }
     given["advertised.listeners"] = given["advertised.listeners"].replace("127.0.0.1:9094", f"127.0.0.1:{host}")
     node = KafkaNode(folder, port=host, settings=given)
-    try:
-        node.start()
-    except KafkaUnavailable as reason:
-        if required():
-            pytest.fail(f"CI needs Kafka: {reason}")
-        pytest.skip(str(reason))
+    or_skip(node.start)
     yield node.brokers
     node.stop()
 

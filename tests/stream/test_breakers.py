@@ -18,7 +18,8 @@ from streamguard.stream.breaker_feed import BreakerFeed
 from streamguard.stream.topic_admin import create_missing
 from streamguard.stream.topics import Topics
 from streamguard.stream.whole_topic import TopicUnreadable
-from tests.support.kafka import KafkaNode, KafkaUnavailable, free_ports, required, unique
+from tests.support.kafka import KafkaNode, free_ports, unique
+from tests.support.unavailable import or_skip
 from tests.support.way import way_to
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]
@@ -173,12 +174,7 @@ async def test_a_log_that_cannot_be_read_at_first_holds_up_neither_start_nor_end
 
 async def test_without_the_broker_each_goes_on_alone_and_tells_later(tmp_path: Path) -> None:
     node = KafkaNode(tmp_path / "node")
-    try:
-        node.start()
-    except KafkaUnavailable as reason:
-        if required():
-            pytest.fail(f"CI needs Kafka: {reason}")
-        pytest.skip(str(reason))
+    or_skip(node.start)
     try:
         topic = await topic_on(node.brokers)
         async with worker(node.brokers, topic, "a") as a, worker(node.brokers, topic, "b") as b:

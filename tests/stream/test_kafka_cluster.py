@@ -13,7 +13,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from tests.support.cluster import KafkaCluster
-from tests.support.kafka import KafkaUnavailable, required, unique
+from tests.support.kafka import unique
+from tests.support.unavailable import or_skip
 
 pytestmark = pytest.mark.slow
 
@@ -27,12 +28,7 @@ PARTITIONS = 4
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
     cluster = KafkaCluster(tmp_path_factory.mktemp("cluster"), doors=[DOOR])
-    try:
-        cluster.start()
-    except KafkaUnavailable as reason:
-        if required():
-            pytest.fail(f"CI needs Kafka: {reason}")
-        pytest.skip(str(reason))
+    or_skip(cluster.start)
     yield cluster
     cluster.kill()
 

@@ -31,9 +31,10 @@ from streamguard.processes import die_with_parent
 from streamguard.stream.needs import letters_needs, service_needs, sink_needs, worker_needs
 from streamguard.stream.topic_admin import create_missing
 from streamguard.stream.topics import Topics
-from tests.support.kafka import ROOT, KafkaUnavailable, create_topics, required
+from tests.support.kafka import ROOT, create_topics
 from tests.support.secured import PASSWORD, SecuredKafka, fitting
 from tests.support.secured_store import SecuredStore
+from tests.support.unavailable import or_skip
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -45,12 +46,7 @@ SECONDS = 40.0
 @pytest.fixture(scope="module")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
     broker = SecuredKafka(tmp_path_factory.mktemp("secured"))
-    try:
-        broker.start()
-    except KafkaUnavailable as reason:
-        if required():
-            pytest.fail(f"CI needs Kafka: {reason}")
-        pytest.skip(str(reason))
+    or_skip(broker.start)
     yield broker
     broker.stop()
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import pytest
 
-from tests.support.kafka import required
+from tests.support.kafka import KafkaUnavailable, required
 
 T = TypeVar("T")
 
@@ -15,10 +15,11 @@ class Unavailable(Exception):
 
 
 def or_skip(make: Callable[[], T]) -> T:
-    """What `make` gives. When it raises `Unavailable` the running test is skipped with the reason; in CI it fails."""
+    """What `make` gives. When it raises `Unavailable` or `KafkaUnavailable`, the running test is skipped with the reason; in CI it
+    fails."""
     try:
         return make()
-    except Unavailable as reason:
+    except (Unavailable, KafkaUnavailable) as reason:
         if required():
             pytest.fail(f"CI needs it: {reason}")
         pytest.skip(str(reason))
