@@ -4,7 +4,6 @@ What waiting cannot mend is one line that names the key, and status 2; a broker 
 """
 
 import asyncio
-import ssl
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
@@ -301,8 +300,7 @@ async def test_the_line_runs_with_users_that_may_do_just_what_they_need(
     }
     for user, rights in needs.items():
         kafka.allow(user, rights.topics, {group: ["READ"] for group in rights.groups})
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(*kafka.authority.issue("store", "localhost"))
+    tls = kafka.authority.serving("store")
     async with (
         Simulator(SimulatorSettings(seed=1, latency=Latency(1.0))) as simulator,
         EmbeddedStore(StoreSettings(path=tmp_path / "store")) as store,

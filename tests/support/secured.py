@@ -5,6 +5,7 @@ Its plain listener is the operator's: whoever comes there may do anything. Elsew
 are who their certificate says they are.
 """
 
+import ssl
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -46,6 +47,12 @@ class Authority:
         secret = load_pem_private_key(made.private_key_pem.bytes(), None)
         key.write_bytes(secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return certificate, key
+
+    def serving(self, name: str) -> ssl.SSLContext:
+        """For a server of that name at `localhost`, with a new certificate."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*self.issue(name, "localhost"))
+        return context
 
 
 def fitting(section: Mapping[str, Any]) -> dict[str, Any]:

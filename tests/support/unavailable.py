@@ -15,8 +15,8 @@ class Unavailable(Exception):
 
 
 def or_skip(make: Callable[[], T]) -> T:
-    """What `make` gives. When it raises `Unavailable` or `KafkaUnavailable`, the running test is skipped with the reason; in CI it
-    fails."""
+    """What `make` gives. When it raises `Unavailable` or `KafkaUnavailable`, the running test is skipped with the reason; in CI
+    it fails."""
     try:
         return make()
     except (Unavailable, KafkaUnavailable) as reason:

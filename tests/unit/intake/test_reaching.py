@@ -98,9 +98,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="module")
 def tls(authority: Authority) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*authority.issue("broker", "localhost"))
-    return context
+    return authority.serving("broker")
 
 
 def cluster(at: str, protocol: str, authority: Authority) -> Cluster:
