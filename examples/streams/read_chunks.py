@@ -41,17 +41,17 @@ async def main() -> None:
             if record.topic == chunks:
                 chunk = Chunk.model_validate_json(record.value or b"")
                 if (chunk.tenant_id, chunk.request_id) == asked:
-                    _show(reader, chunk)
+                    show(reader, chunk)
                 continue
             response = Response.model_validate_json(record.value or b"")
             if (response.tenant_id, response.request_id) == asked:
-                _close(reader, response)
+                close(reader, response)
                 return
     finally:
         await consumer.stop()
 
 
-def _show(reader: ChunkReader, chunk: Chunk) -> None:
+def show(reader: ChunkReader, chunk: Chunk) -> None:
     for told in reader.feed(chunk):
         if told.kind == "text":
             print(told.text, end="", flush=True)
@@ -61,10 +61,12 @@ def _show(reader: ChunkReader, chunk: Chunk) -> None:
             print("\n-- taken back: forget what you read", flush=True)
 
 
-def _close(reader: ChunkReader, response: Response) -> None:
-    """The response decides. Chunks may come a moment later than it, or be lost on the way."""
-    if response.output is not None and (reader.state, reader.text) != ("final", response.output):
-        print(f"\n-- the answer:\n{response.output}", end="")
+def close(reader: ChunkReader, response: Response) -> None:
+    """The response decides. Chunks may come a moment later than it, or get lost: what they did not show is shown now."""
+    if response.output is not None and response.output.startswith(reader.text):
+        print(response.output.removeprefix(reader.text), end="")
+    elif response.output is not None:
+        print(f"\n-- not that; the answer:\n{response.output}", end="")
     print(f"\n-- {response.status}{f': {response.reason}' if response.reason else ''}")
 
 

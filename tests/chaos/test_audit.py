@@ -260,3 +260,14 @@ def test_an_answer_that_nobody_heard_is_counted_beside_what_was_booked() -> None
     assert findings.found.keys() == {"wrong"}, "only the settlement, which counts calls, differs"
     told = with_fact("outcomes", 0, calls=(replace(timed_out, told=True), *FIRST_CALLS))(CLEAN)
     assert any("was told that acme/r0/1/1 failed" in one for one in examine(told).wrong)
+
+
+def test_a_call_that_nobody_waited_for_may_be_read_after_its_completion_but_only_once() -> None:
+    """A busy simulator reads late what was cancelled; a call that no outcome names was made by one that should not have."""
+    unheard = replace(FIRST_CALLS[0], status="error", cost_nusd=None, response_id=None)
+    assert CLEAN.calls is not None
+    late = replace(CLEAN.calls[0], seq=99, begun_ms=CLEAN.calls[-1].ended_ms, finished=False, cost_nusd=0)
+    run = with_fact("outcomes", 0, calls=(unheard, *FIRST_CALLS))(CLEAN)
+    assert examine(calls(lambda all_: [*all_, late])(run)).paid_twice == []
+    assert len(examine(calls(lambda all_: [*all_, late, replace(late, seq=100)])(run)).paid_twice) == 1
+    assert len(examine(calls(lambda all_: [*all_, late])(CLEAN)).paid_twice) == 1

@@ -1,0 +1,51 @@
+"""What the example of a reader of streams shows its person."""
+
+import runpy
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamguard.events.chunk import Chunk
+from streamguard.events.outcome import Response
+from streamguard.events.reading import ChunkReader
+
+ANSWER = Response.model_validate(
+    {
+        "request_id": "r",
+        "tenant_id": "t",
+        "status": "answered",
+        "output": "Good day",
+        "cache": {"status": "miss"},
+        "timings": {"total_us": 1, "stages_us": {}},
+        "provenance": {"policy_version": "1", "content_hash": "", "key_id": "dev", "signature": ""},
+    }
+)
+EXAMPLE: dict[str, Any] = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "streams" / "read_chunks.py"))
+show: Callable[[ChunkReader, Chunk], None] = EXAMPLE["show"]
+close: Callable[[ChunkReader, Response], None] = EXAMPLE["close"]
+
+
+def pieces(*texts: str, first: int = 0) -> list[Chunk]:
+    return [Chunk(request_id="r", tenant_id="t", stream=5, seq=first + n, text=text) for n, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize(
+    ("seen", "shown"),
+    [
+        (pieces("Good ", "day"), "Good day\n-- answered\n"),
+        (pieces("Good "), "Good day\n-- answered\n"),  # the response was faster than the last piece
+        ([], "Good day\n-- answered\n"),
+        ([*pieces("Good "), *pieces("day", first=2)], "Good day\n-- answered\n"),  # one was lost
+        (pieces("Go away"), "Go away\n-- not that; the answer:\nGood day\n-- answered\n"),
+    ],
+)
+def test_in_the_end_the_answer_is_shown_whole_and_no_part_of_it_twice(
+    seen: Sequence[Chunk], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader = ChunkReader()
+    for chunk in seen:
+        show(reader, chunk)
+    close(reader, ANSWER)
+    assert capsys.readouterr().out == shown
