@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from streamguard import metrics
 from streamguard.analytics.prices import GenaiPrices
 from streamguard.answers.provenance import Signer
 from streamguard.cache.exact import ExactCache
@@ -151,6 +152,8 @@ class Worker:
             )
             own[:] = [built_intake]
             health.watch(route.name, built_intake)
+            statistics = built_intake.statistics
+            metrics.STAGE_LAG_RECORDS.labels(route.name).set_function(lambda: statistics.lag)
             return built_intake
 
         return HostedStage(route.name, intake, within(lambda: own[0], step))

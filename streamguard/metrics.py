@@ -16,6 +16,10 @@ STAGE_SECONDS = Histogram(
 )
 STAGE_EVENTS = Counter("streamguard_stage_events_total", "Events a stage has worked on.", ["stage", "result"])
 """`result`: `done`, `nothing` (a duplicate, or void) or `buried` (a dead letter was written)."""
+STAGE_LAG_RECORDS = Gauge(
+    "streamguard_stage_lag_records", "Records of its partitions that an intake has not finished.", ["stage"]
+)
+"""As of 10 seconds ago. Of the lane batch it is `invoke_batch`, the intake's own name."""
 DEAD_LETTERS = Counter("streamguard_dead_letters_total", "Dead letters written.", ["stage", "code"])
 OUTCOMES = Counter("streamguard_outcomes_total", "Finished requests.", ["status", "reason"])
 REQUEST_SECONDS = Histogram(

@@ -92,8 +92,6 @@ class Committer:
     def _count_span(self) -> None:
         parts = self._partitions.values()
         self._load.statistics.span = max((part.offsets.span for part in parts), default=0)
-        known = {Place(*tp): self._consumer.highwater(tp) or 0 for tp in self._consumer.assignment()}
-        self._load.statistics.lag = sum(max(known.get(part.place, 0) - part.offsets.next, 0) for part in parts)
 
     async def run(self) -> None:
         """Commit in turn, and at once when a span runs out."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Statistics:
-    """Counters only grow, except the last four, which tell the present state."""
+    """Counters only grow, except `last_scan_ms` and those behind it, which tell the present state."""
 
     delivered: int = 0
     done: int = 0
@@ -28,4 +28,4 @@ class Statistics:
     span: int = 0
     """The largest distance of all partitions between what is committed and what is delivered."""
     lag: int = 0
-    """Records known to wait on the broker, of all partitions together, as of the last fetch."""
+    """How far what may be committed is behind the ends of the input partitions, of all together, as of some seconds ago."""

@@ -1,7 +1,8 @@
-"""Feeds the watchdog, and keeps the known ends of the output partitions near the truth."""
+"""Feeds the watchdog, counts what waits, and keeps the known ends of the output partitions near the truth."""
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
@@ -11,11 +12,13 @@ from streamguard.intake.clients import Clients, known_counts
 from streamguard.intake.context import Context
 from streamguard.intake.errors import Stalled
 from streamguard.intake.outlet import Outlet
+from streamguard.intake.partition import InputPartition
 from streamguard.intake.watchdog import Watched
 
 log = logging.getLogger(__name__)
 REFRESH = 10.0
-"""Seconds between looks at the log ends: others write to some outputs too, and old marks make slow scans."""
+"""Seconds between looks at the log ends: how much waits in the inputs is what operators watch, and others write to some outputs
+too, of which old marks make slow scans."""
 
 
 class Watcher:
@@ -51,23 +54,25 @@ class Watcher:
         if context.statistics.in_flight:
             watchdog.moved(now)
         if watchdog.must_look(now):
-            watchdog.looked(now, await self._waiting())
+            try:
+                watchdog.looked(now, sum(max(0, end - part.offsets.next) for part, end in await self._ends()))
+            except TimeoutError:
+                raise Stalled("the broker does not tell whether records wait") from None
         if now - self._refreshed > REFRESH and self._assigner.fetching:
             self._refreshed = now
             try:
                 context.layout.check_counts(known_counts(self._consumer, self._outlet.producer, context.layout.topics))
                 await self._assigner.refresh_ends()
-            except KafkaError as exc:
-                log.warning("looking at the ends of the outputs: %s", type(exc).__name__)
+                ends = await self._ends()
+                context.statistics.lag = sum(max(0, end - part.offsets.frontier) for part, end in ends)
+            except (KafkaError, TimeoutError) as exc:
+                log.warning("looking at the ends of the topics: %s", type(exc).__name__)
 
-    async def _waiting(self) -> int:
-        """How many records wait on the broker. Raises Stalled when it does not answer."""
+    async def _ends(self) -> Sequence[tuple[InputPartition, int]]:
+        """Where the log of each input partition ends. Raises TimeoutError when the broker does not answer, and KafkaError."""
         parts = {TopicPartition(*place): part for place, part in self._context.partitions.items()}
         if not parts:
-            return 0
-        try:
-            async with asyncio.timeout(self._context.settings.stall):
-                ends = await self._consumer.end_offsets(list(parts))
-        except TimeoutError:
-            raise Stalled("the broker does not tell whether records wait") from None
-        return sum(max(0, end - parts[tp].offsets.next) for tp, end in ends.items())
+            return ()
+        async with asyncio.timeout(self._context.settings.stall):
+            ends = await self._consumer.end_offsets(list(parts))
+        return [(parts[tp], end) for tp, end in ends.items()]

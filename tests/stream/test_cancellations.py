@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from streamguard.dev.broker import EmbeddedBroker
+from streamguard.stream.flow import FLOW
 from tests.support.line import SECONDS, Line, broker_with_lines
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -41,14 +42,19 @@ async def begun(line: Line, calls: int, *, answering: bool = False) -> None:
             await asyncio.sleep(0.02)
 
 
-async def heard(line: Line, cancellations: int) -> None:
-    """Until the worker has read so many cancellations."""
+async def metrics(line: Line) -> str:
+    """What the worker tells Prometheus."""
     address = re.search(r'"address": ?"([^"]+)"', line.log("worker").read_text())
     assert address is not None
-    async with asyncio.timeout(SECONDS), httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return (await client.get(f"http://{address[1]}/metrics")).text
+
+
+async def heard(line: Line, cancellations: int) -> None:
+    """Until the worker has read so many cancellations."""
+    async with asyncio.timeout(SECONDS):
         while True:
-            metrics = (await client.get(f"http://{address[1]}/metrics")).text
-            told = re.search(r'streamguard_cancellations_total\{result="told"\} (\d+)', metrics)
+            told = re.search(r'streamguard_cancellations_total\{result="told"\} (\d+)', await metrics(line))
             if told is not None and int(told[1]) >= cancellations:
                 return
             await asyncio.sleep(0.02)
@@ -102,6 +108,7 @@ async def test_a_call_under_way_is_cut_on_the_wire_and_what_it_cost_is_settled(
         await line.cancel(other)
         response, _ = await line.ended("of-another")
         assert response["reason"] == "cancelled"
+        assert set(re.findall(r'streamguard_stage_lag_records\{stage="(\w+)"\} \d', await metrics(line))) == {*FLOW}
 
 
 async def test_an_answer_that_comes_in_pieces_is_cut_and_costs_what_came(

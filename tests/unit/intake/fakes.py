@@ -118,6 +118,7 @@ class FakeClient:
     def __init__(self) -> None:
         self.send: Callable[..., Awaitable[object]] = self._send
         self.requests: list[object] = []
+        self.cluster = self
         self.is_ready = True
         self._conns: dict[object, FakeConnection] = {}
 
