@@ -25,6 +25,7 @@ RECORD_BYTES = 1_048_588
 KEYS = (
     "cleanup.policy",
     "retention.ms",
+    "retention.bytes",
     "message.timestamp.type",
     "max.message.bytes",
     "segment.ms",
@@ -240,7 +241,7 @@ def _out_of_order(name: str, there: FoundTopic) -> Iterator[Difference]:
 def _settings(name: str, wanted: Mapping[str, str], there: FoundTopic, deletes: bool) -> Iterator[Difference]:
     found = there.configs or {}
     for key in KEYS:
-        if key == "retention.ms" and not deletes:
+        if key in ("retention.ms", "retention.bytes") and not deletes:
             continue  # of no meaning where only newer records replace older ones
         want = wanted.get(key, str(RECORD_BYTES) if key == "max.message.bytes" else None)
         has = found.get(key)
@@ -263,6 +264,8 @@ def _verdict(key: str, want: str, has: str, there: FoundTopic) -> _Verdict:
         case "retention.ms":
             kept, least = _lasting(has), int(want)
             return "fits" if kept == least else "longer" if kept > least else "differs"
+        case "retention.bytes":
+            return "fits" if int(has) < 0 else "differs"
         case "max.message.bytes":
             return "fits" if int(has) >= int(want) else "differs"
         case "segment.ms":

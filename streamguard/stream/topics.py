@@ -41,6 +41,10 @@ class Topic(BaseModel):
             "retention.ms": str(self.retention_hours * 3_600_000),
             "message.timestamp.type": "LogAppendTime",
         }
+        if "delete" in self.cleanup:
+            configs["retention.bytes"] = (
+                "-1"  # by age alone: a limit of the cluster's own would lose what is still to be read
+            )
         if self.max_bytes is not None:
             configs["max.message.bytes"] = str(self.max_bytes)
         if self.segment_hours is not None:

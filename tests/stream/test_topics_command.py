@@ -80,6 +80,7 @@ async def test_each_kind_of_difference_is_found_and_mended_where_that_takes_noth
     brokers = kafka.brokers
     wrong = {
         "responses": {"retention.ms": "60000"},
+        "settlements": {"retention.bytes": "104857600"},
         "cache-entries": {"cleanup.policy": "delete"},
         "outcomes": {"message.timestamp.type": "CreateTime"},
         "dead-letters": {"max.message.bytes": "1000"},
@@ -102,6 +103,7 @@ async def test_each_kind_of_difference_is_found_and_mended_where_that_takes_noth
     seen = {(one["topic"].removeprefix(prefix), one["kind"], one["key"]): one for one in checked.fields}
     for (name, key), (wanted, has) in {
         ("responses", "retention.ms"): ("604800000", "60000"),
+        ("settlements", "retention.bytes"): ("-1", "104857600"),
         ("cache-entries", "cleanup.policy"): ("compact,delete", "delete"),
         ("outcomes", "message.timestamp.type"): ("LogAppendTime", "CreateTime"),
         ("dead-letters", "max.message.bytes"): ("2097152", "1000"),
@@ -126,7 +128,7 @@ async def test_each_kind_of_difference_is_found_and_mended_where_that_takes_noth
     assert await found(brokers, [topics.full(name) for name in there]) == before
     done = await ask(brokers, prefix, "apply", "--json")
     assert done.status == 1  # the topic that has grown is left
-    assert len(done.lines) == len(dry.lines) == len(list(topics)) - len(there) + 6
+    assert len(done.lines) == len(dry.lines) == len(list(topics)) - len(there) + 7
     (left,) = done.errors
     assert f"{prefix}admitted: partitions: wanted 3, found 5; workers refuse to run" in left
     assert (await ask(brokers, prefix, "apply")).lines == ["nothing to do"]

@@ -97,6 +97,7 @@ def test_a_missing_topic_gets_as_many_partitions_as_the_others_have() -> None:
         ("requests", "retention.ms", "3600000", "604800000", True),
         ("requests", "retention.ms", "604800001", "604800000", False),
         ("requests", "retention.ms", "-1", "604800000", False),
+        ("requests", "retention.bytes", "1073741824", "-1", True),
         ("requests", "message.timestamp.type", "CreateTime", "LogAppendTime", True),
         ("requests", "max.message.bytes", "1000000", "1048588", True),
         ("dead-letters", "max.message.bytes", "1048588", "2097152", True),
@@ -137,6 +138,7 @@ def test_a_line_that_runs_on_few_copies_is_not_stopped() -> None:
     [
         ("cache-entries", "cleanup.policy", "delete, compact"),
         ("breakers", "retention.ms", "1"),
+        ("breakers", "retention.bytes", "1"),
         ("requests", "max.message.bytes", "8000000"),
         ("breakers", "segment.ms", "60000"),
         ("requests", "segment.ms", "1"),
@@ -207,6 +209,7 @@ CONFIGS = st.fixed_dictionaries(
     {
         "cleanup.policy": st.sampled_from(["delete", "compact", "compact,delete"]),
         "retention.ms": st.sampled_from(["-1", "1", "3600000", "86400000", "604800000", "2592000000"]),
+        "retention.bytes": st.sampled_from(["-1", "1", "1073741824"]),
         "message.timestamp.type": st.sampled_from(["LogAppendTime", "CreateTime"]),
         "max.message.bytes": st.sampled_from(["1000", "1048588", "2097152", "9000000"]),
         "segment.ms": st.sampled_from(["60000", "3600000", "604800000"]),
@@ -237,6 +240,11 @@ def lasting(configs: Mapping[str, str] | None) -> float:
     return kept if deletes and kept >= 0 else float("inf")
 
 
+def room(configs: Mapping[str, str] | None) -> float:
+    most = float((configs or {}).get("retention.bytes", "-1"))
+    return most if most >= 0 else float("inf")
+
+
 def writable(topic: FoundTopic) -> bool:
     return topic.in_sync >= int((topic.configs or {}).get("min.insync.replicas", "1"))
 
@@ -256,6 +264,7 @@ def test_apply_mends_what_it_says_at_once_and_takes_nothing_away(found: FoundClu
         now = after.topics[name]
         assert now.partitions == was.partitions
         assert lasting(now.configs) >= lasting(was.configs)
+        assert room(now.configs) >= room(was.configs)
         assert writable(now) or not writable(was)
         for key in KEYS:
             if key == "max.message.bytes" and key in (was.configs or {}):
