@@ -21,7 +21,7 @@ from streamguard.cli.worker import config_option
 from streamguard.config import Kafka
 from streamguard.errors import InputError
 from streamguard.events.codec import RECORDS
-from streamguard.intake.clients import received
+from streamguard.intake.clients import is_retriable, received
 from streamguard.intake.contract import Received
 from streamguard.intake.damage import read_carefully
 from streamguard.intake.rights import Rights
@@ -105,7 +105,8 @@ def tail(
 
 
 async def _records(kafka: Kafka, topic: str, *, from_beginning: bool, follow: bool) -> AsyncGenerator[Received]:
-    """Raises InputError for what Kafka says at the start; later a broker that is away is waited for."""
+    """Raises InputError for what Kafka says at the start, and later for what waiting cannot mend; a broker that is away then is
+    waited for."""
     consumer = AIOKafkaConsumer(
         **kafka.cluster().arguments,
         group_id=None,
@@ -131,7 +132,10 @@ async def _records(kafka: Kafka, topic: str, *, from_beginning: bool, follow: bo
         while follow or todo:
             try:
                 batch = await consumer.getmany(*(() if follow else todo), timeout_ms=500)
-            except KafkaError:
+            except KafkaError as error:
+                if not is_retriable(error):
+                    told = f"{topic} at {kafka.brokers} can no longer be read ({type(error).__name__})"
+                    raise InputError(told) from None
                 await asyncio.sleep(_AGAIN)
                 continue
             for place, records in batch.items():

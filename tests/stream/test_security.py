@@ -223,6 +223,25 @@ async def test_commands_end_with_one_line_and_status_2(kafka: SecuredKafka, run:
         assert "Traceback" not in command.said
 
 
+async def test_a_reader_whose_right_is_taken_away_is_told_so_and_does_not_wait_for_ever(
+    kafka: SecuredKafka, run: Run
+) -> None:
+    topic, section = "followed.responses", {**kafka.certificate("follower"), "prefix": "followed."}
+    await create_topics(kafka.operator, [topic], 1, 1)
+    kafka.allow("follower", {topic: ["READ"]}, {})
+    await until_allowed(cluster(section), Rights({topic: frozenset(["READ"])}))
+    async with AIOKafkaProducer(bootstrap_servers=kafka.operator) as producer:
+        await producer.send_and_wait(topic, b"{}")
+    follower = run("tail", "tail", "responses", "--from-beginning", settings=settings(section))
+    assert follower.process.stdout is not None
+    first = await asyncio.to_thread(follower.process.stdout.readline)  # from here on it follows
+    kafka.forbid("follower")
+    status, rest = await follower.ended()
+    assert (orjson.loads(first)["offset"], rest, status) == (0, "", 2)
+    assert follower.said.count("\n") == 1
+    assert f"{topic} at {section['brokers']} can no longer be read (TopicAuthorizationFailedError)" in follower.said
+
+
 async def test_lacking_rights_are_named_all_at_once(kafka: SecuredKafka) -> None:
     await create_topics(kafka.operator, ["in", "out"], 1, 1)
     read, write = Rights({"in": frozenset(["READ"])}), Rights({"out": frozenset(["WRITE"])})

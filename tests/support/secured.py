@@ -169,6 +169,12 @@ class SecuredKafka:
         for future in admin.alter_user_scram_credentials([gone]).values():
             future.result(10)
 
+    def forbid(self, user: str) -> None:
+        """Nothing is allowed to this user any more."""
+        admin = AdminClient({"bootstrap.servers": self.operator})
+        for future in admin.delete_acls([_all_of(user)]).values():
+            future.result(10)
+
     def allow(self, user: str, topics: Mapping[str, Iterable[str]], groups: Mapping[str, Iterable[str]]) -> None:
         """Let a user do these operations (`READ`, `WRITE`, …) on topics and groups, by their names."""
         kinds = ((ResourceType.TOPIC, topics), (ResourceType.GROUP, groups))
@@ -189,16 +195,22 @@ class SecuredKafka:
         admin = AdminClient({"bootstrap.servers": self.operator})  # must live until it has answered
         for future in admin.create_acls(wanted).values():
             future.result(10)
-        every = AclBindingFilter(
-            ResourceType.ANY,
-            cast("str", None),  # any name, and below any host: the stubs do not know that
-            ResourcePatternType.ANY,
-            f"User:{user}",
-            cast("str", None),
-            AclOperation.ANY,
-            AclPermissionType.ANY,
-        )
         until = time.monotonic() + 20
-        while not set(wanted) <= set(admin.describe_acls(every).result(10)):  # a broker heeds them a moment later
+        while not set(wanted) <= set(
+            admin.describe_acls(_all_of(user)).result(10)
+        ):  # a broker heeds them a moment later
             assert time.monotonic() < until, "the broker does not know what it was told to allow"
             time.sleep(0.05)
+
+
+def _all_of(user: str) -> AclBindingFilter:
+    """All that was allowed to a user."""
+    return AclBindingFilter(
+        ResourceType.ANY,
+        cast("str", None),  # any name, and below any host: the stubs do not know that
+        ResourcePatternType.ANY,
+        f"User:{user}",
+        cast("str", None),
+        AclOperation.ANY,
+        AclPermissionType.ANY,
+    )
