@@ -267,6 +267,7 @@ def describe(error: BaseException) -> str:
     """One line about an error that holds no user text: messages only of errors that are known to carry none."""
     kind = type(error).__name__
     if isinstance(error, StreamguardError | KafkaError):
-        return f"{kind}: {error}".replace("\n", " ")
+        told = str(error).replace("\n", " ")
+        return told if kind in told else f"{kind}: {told}"  # aiokafka's name themselves
     last = traceback.extract_tb(error.__traceback__)[-1:]
     return kind + "".join(f" at {Path(frame.filename).name}:{frame.lineno}" for frame in last)
