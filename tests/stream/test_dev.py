@@ -151,9 +151,11 @@ async def test_it_tells_true_numbers_mends_what_dies_and_keeps_its_rows(tmp_path
 
 
 async def goes_on(directory: Path) -> None:
-    """A second run in the folder, with fourteen requests in its store."""
-    dev = start_dev(directory, "--every", "0.5", "--processes", "2")
+    """A second run in the folder, with fourteen requests in its store, and a variable that would lead it astray."""
+    elsewhere = {"STREAMGUARD_KAFKA__PREFIX": "elsewhere."}
+    dev = start_dev(directory, "--every", "0.5", "--processes", "2", environment=elsewhere)
     try:
+        assert "STREAMGUARD_KAFKA__PREFIX of the environment set nothing here" in dev.printed.read_text()
         assert "kept from before: 14 requests" in dev.printed.read_text()
         async with Service.of(dev) as service:
             for name in (*GOOD, *BAD):  # they come to lie where others lay before

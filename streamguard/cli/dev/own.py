@@ -18,11 +18,12 @@ _NOWHERE = "127.0.0.1:1"
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """`sections` are used as they stand, `ignored` are those that dev has its own of. `simulated` tells whether the models are
-    the simulator's."""
+    """`sections` are used as they stand, `ignored` are those that dev has its own of. `variables` of the environment set nothing:
+    what runs is what the file says. `simulated` tells whether the models are the simulator's."""
 
     sections: Mapping[str, Any] = field(default_factory=dict[str, Any])
     ignored: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
     simulated: bool = True
 
 
@@ -31,13 +32,15 @@ def read_own(file: Path | None) -> Own:
 
     Raises `ConfigError` as `streamguard.config.load` does, also for keys of models that cannot be read.
     """
+    variables = tuple(sorted(config.set_variables()))
     if file is None:
-        return Own()
+        return Own(variables=variables)
     config.load(file)  # every mistake in it is told with its name
     values = tomllib.loads(file.read_text(encoding="utf-8"))
     own = Own(
         sections={name: _absolute(section) for name, section in values.items() if name not in OURS},
         ignored=tuple(name for name in OURS if name in values),
+        variables=variables,
         simulated="providers" not in values,
     )
     at = Addresses(broker=_NOWHERE, store=_NOWHERE, simulator=_NOWHERE if own.simulated else None)

@@ -83,6 +83,9 @@ class DevRun:
         )
         for section in self._own.ignored:
             self._say(f"[{section}] of your configuration is not used: broker, stores and processes are dev's own")
+        if self._own.variables:
+            said = ", ".join(self._own.variables)
+            self._say(f"{said} of the environment set nothing here: dev takes a file, by --config")
         at = await self._parts.start()
         await first_of(self._watched(begun, at), self._parts.watch())
 

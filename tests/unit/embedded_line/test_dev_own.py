@@ -43,6 +43,15 @@ def test_without_a_file_the_simulated_models_answer() -> None:
     assert (own.sections, own.ignored, own.simulated) == ({}, (), True)
 
 
+def test_variables_are_told_by_their_names_for_they_set_nothing(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMGUARD_LIMITS__USER_PER_MINUTE", "7")
+    monkeypatch.setenv("STREAMGUARD_CONFIG", "elsewhere.toml")
+    (here / "my.toml").write_text("[limits]\nuser_per_minute = 3\n")
+    for own in (read_own(None), read_own(here / "my.toml")):
+        assert own.variables == ("STREAMGUARD_LIMITS__USER_PER_MINUTE",)
+    assert own.sections == {"limits": {"user_per_minute": 3}}
+
+
 def test_own_providers_take_the_place_of_the_simulated_ones_and_their_files_are_found_from_everywhere(
     here: Path,
 ) -> None:
