@@ -182,7 +182,7 @@ async def test_without_the_broker_each_goes_on_alone_and_tells_later(tmp_path: P
             for one in (a, b):
                 began = time.monotonic()
                 await trip(one)
-                assert time.monotonic() - began < 0.1
+                assert time.monotonic() - began < 2.0, "it waits for no broker, whose time-outs are longer"
             await seen(lambda: not (a.shared or b.shared))
             for one in (a, b):
                 for _ in range(SETTINGS.probes):
