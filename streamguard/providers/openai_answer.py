@@ -12,8 +12,8 @@ from streamguard.providers.failures import error_inside, word
 
 UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError)
 """What reading JSON of an unknown shape raises."""
-BROKEN_OFF = frozenset({"error", "insufficient_system_resource"})
-"""Finish reasons of an answer that the server could not bring to its end (OpenRouter, DeepSeek)."""
+BROKEN_OFF = frozenset({"error", "insufficient_system_resource", "abort"})
+"""Finish reasons of an answer that the server could not bring to its end (OpenRouter, DeepSeek, vLLM and SGLang)."""
 _FINISH = {
     "model_length": "length",
     "max_tokens": "length",
@@ -110,8 +110,8 @@ def finish(value: object) -> str | None:
 def read_usage(value: Any) -> Usage | None:
     """Tokens as reported; None, never zero, where the report is missing or makes no sense: the answer is good all the same.
 
-    Output includes reasoning. Where the total shows that a server counts it apart (xAI does), it is added. There is no prompt of
-    no tokens: servers that do not count tell 0.
+    Output includes reasoning. Where the total shows that a server counts it apart, it is added: xAI names it, and Google leaves
+    it to the difference. There is no prompt of no tokens: servers that do not count tell 0.
     """
     try:
         given, made = _tokens(value["prompt_tokens"]), _tokens(value["completion_tokens"])
@@ -120,6 +120,9 @@ def read_usage(value: Any) -> Usage | None:
         cached = _tokens(details.get("cached_tokens") or value.get("prompt_cache_hit_tokens") or 0)
         thought = _tokens((value.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0)
         if thought and (thought > made or value.get("total_tokens") == given + made + thought):
+            made += thought
+        elif not thought and isinstance(total := value.get("total_tokens"), int):
+            thought = max(0, _tokens(total) - given - made)
             made += thought
         if not given or cached > given:
             return None

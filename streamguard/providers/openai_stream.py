@@ -20,6 +20,14 @@ class _Call:
     name: str = ""
     arguments: list[str] = field(default_factory=list[str])
 
+    @property
+    def whole(self) -> bool:
+        """Nothing can follow: it has a name, and its arguments are JSON."""
+        try:
+            return bool(self.name) and isinstance(orjson.loads("".join(self.arguments)), dict)
+        except orjson.JSONDecodeError:
+            return False
+
 
 class OpenAIStream:
     """See `streamguard.providers.calling.StreamReading`."""
@@ -122,8 +130,12 @@ class OpenAIStream:
         call = self._places.get(place)
         function = part.get("function") or {}
         name = function.get("name") or ""
-        # a second id in one place is a second call: some servers give every call the index 0
-        if call is None or (call_id and name and call.call_id and call.call_id != call_id):
+        if call is not None and name:
+            # Some servers give every call the index 0, or none. A second id in one place is a second call; where there is none, a
+            # name behind arguments that are whole begins one.
+            another = call.call_id and call.call_id != call_id if call_id else call.whole
+            call = None if another else call
+        if call is None:
             call = self._places[place] = _Call()
             self._calls.append(call)
         call.call_id = call.call_id or call_id

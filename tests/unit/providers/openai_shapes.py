@@ -157,6 +157,17 @@ WHOLE = [
         answer(TEXT, Usage(input_tokens=31, output_tokens=209, reasoning_tokens=200)),
     ),
     Shape(
+        "gemini: thoughts are in the total alone",
+        completion({"content": TEXT}, usage={"completion_tokens": 9, "prompt_tokens": 31, "total_tokens": 240}),
+        answer(TEXT, Usage(input_tokens=31, output_tokens=209, reasoning_tokens=200)),
+    ),
+    Shape(
+        "a total that makes no sense",
+        completion({"content": TEXT}, usage={**USAGE, "total_tokens": 7}),
+        answer(TEXT),
+    ),
+    Shape("vllm: aborted", completion({"content": "Grü"}, "abort"), InvalidResponse(status=200)),
+    Shape(
         "openrouter error under 200",
         b'{"error":{"message":"Provider returned error","code":429,"metadata":{}},"user_id":"u"}',
         RateLimited(status=200),

@@ -168,6 +168,36 @@ STREAMS = [
         unseen="track{}refund{}",
     ),
     Shape(
+        "gemini: tools without ids and places, one of them in pieces",
+        events(
+            chunk({"tool_calls": [{"id": "", "function": {"name": "track", "arguments": '{"id":'}}]}),
+            chunk({"tool_calls": [{"id": "", "function": {"name": "track", "arguments": "7}"}}]}),
+            chunk({"tool_calls": [{"id": "", "function": {"name": "track", "arguments": "{}"}}]}),
+            chunk({"tool_calls": [{"function": {"name": "refund", "arguments": "{}"}}]}, "stop"),
+        ),
+        answer(
+            "",
+            None,
+            tool_calls=(
+                called("call_0", "track", '{"id":7}'),
+                called("call_1", "track", "{}"),
+                called("call_2", "refund", "{}"),
+            ),
+        ),
+        unseen='track{"id":7}track{}refund{}',
+    ),
+    Shape(
+        "gemini: thoughts are in the total alone, usage all along",
+        events(
+            chunk({"content": "Grüße, "}, usage={"completion_tokens": 3, "prompt_tokens": 9, "total_tokens": 105}),
+            chunk(
+                {"content": "Welt 👋"}, "stop", usage={"completion_tokens": 7, "prompt_tokens": 9, "total_tokens": 109}
+            ),
+        ),
+        answer(TEXT, Usage(input_tokens=9, output_tokens=100, reasoning_tokens=93)),
+        usage=Usage(input_tokens=9, output_tokens=100, reasoning_tokens=93),
+    ),
+    Shape(
         "openrouter: comments while it works, reasoning",
         b": OPENROUTER PROCESSING\n\n: OPENROUTER PROCESSING\n\n"
         + events(
@@ -251,6 +281,12 @@ STREAMS = [
     Shape(
         "out of resources",
         events(*HELLO, chunk({}, "insufficient_system_resource")),
+        StreamBroken(status=200),
+        text=TEXT,
+    ),
+    Shape(
+        "vllm: aborted, and yet ended as if it were whole",
+        events(*HELLO, chunk({"content": ""}, "abort"), chunk(usage=USAGE)),
         StreamBroken(status=200),
         text=TEXT,
     ),
