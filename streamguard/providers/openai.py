@@ -1,5 +1,7 @@
 """A provider that speaks OpenAI's chat completions over HTTP."""
 
+import re
+
 import httpx
 
 from streamguard.clock import Clock, SystemClock
@@ -8,13 +10,16 @@ from streamguard.providers.calling import MAX_BODY_BYTES, HttpCalls, encoded
 from streamguard.providers.contract import CallLimits, ChatAnswer, ChatRequest, Progress
 from streamguard.providers.endpoint import call_headers, endpoint
 from streamguard.providers.openai_answer import read_answer
-from streamguard.providers.openai_body import request_body
+from streamguard.providers.openai_body import nine_letters, request_body, usual_id
 from streamguard.providers.openai_stream import OpenAIStream
 from streamguard.providers.rate_headers import rate_limit
 from streamguard.providers.transport import AiohttpTransport
 
 _NEW_NAMES = frozenset({"openai", "azure.ai.openai"})
 """Their newer models take `max_completion_tokens` only; many compatible servers still know `max_tokens` only."""
+_NEW_HOSTS = re.compile(r"(?:.+\.)?api\.openai\.com|.+\.openai\.azure\.(?:com|us|cn)")
+"""The same under any name: a second resource or project must have one of its own."""
+_MISTRAL = re.compile(r"(?:.+\.)?api\.mistral\.ai")
 
 
 class OpenAIProvider:
@@ -49,7 +54,9 @@ class OpenAIProvider:
             key_header=settings.key_header,
             extra=settings.plain_headers,
         )
-        self._tokens_field = "max_completion_tokens" if settings.name in _NEW_NAMES else "max_tokens"
+        new = settings.name in _NEW_NAMES or _NEW_HOSTS.fullmatch(url.host)
+        self._tokens_field = "max_completion_tokens" if new else "max_tokens"
+        self._spell = nine_letters if settings.name == "mistral_ai" or _MISTRAL.fullmatch(url.host) else usual_id
         self._stream_usage = settings.stream_usage
         self._calls = HttpCalls(
             url,
@@ -63,7 +70,8 @@ class OpenAIProvider:
 
     async def chat(self, ask: ChatRequest, *, limits: CallLimits, progress: Progress | None = None) -> ChatAnswer:
         """See `ChatProvider.chat`."""
-        body = encoded(request_body(ask, self._tokens_field, stream=progress is not None, usage=self._stream_usage))
+        streams, usage = progress is not None, self._stream_usage
+        body = encoded(request_body(ask, self._tokens_field, stream=streams, usage=usage, spell=self._spell))
         if progress is None:
             return await self._calls.whole(ask, body, limits=limits, read=read_answer)
         return await self._calls.streamed(

@@ -1,19 +1,42 @@
 """A question as OpenAI's chat completions take it."""
 
 import re
+from collections.abc import Callable
+from hashlib import blake2b
 
 from streamguard.events.request import Message, ResponseFormat, Tool
 from streamguard.providers.contract import ChatRequest
 
 _FOREIGN = re.compile(r"[^A-Za-z0-9_-]")
+_LONGEST_ID = 40
+_NINE = re.compile(r"[A-Za-z0-9]{9}")
+
+SpellId = Callable[[str], str]
+"""How a server takes the id of a tool call. Without memory: a call and its result are spelled alike, whenever they are sent."""
 
 
-def request_body(ask: ChatRequest, tokens_field: str, *, stream: bool = False, usage: bool = True) -> dict[str, object]:
+def usual_id(given: str) -> str:
+    """OpenAI takes 40 characters and refuses the question for more; vLLM, whose talk it may go on with, makes 46."""
+    return given if len(given) <= _LONGEST_ID else f"call_{_digest(given)}"
+
+
+def nine_letters(given: str) -> str:
+    """Mistral takes nine letters and digits, neither more nor fewer, and refuses the question for others' ids."""
+    return given if _NINE.fullmatch(given) else _digest(given)[:9]
+
+
+def _digest(given: str) -> str:
+    return blake2b(given.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def request_body(
+    ask: ChatRequest, tokens_field: str, *, stream: bool = False, usage: bool = True, spell: SpellId = usual_id
+) -> dict[str, object]:
     """The body of a request. `tokens_field` is the server's name for the most tokens of an answer; `usage` asks a stream for its
     usage. Messages keep their order: what stays the same stands first, and a provider's prompt cache knows it again."""
     body: dict[str, object] = {
         "model": ask.model,
-        "messages": [_message(message) for message in ask.messages],
+        "messages": [_message(message, spell) for message in ask.messages],
         tokens_field: ask.max_output_tokens,
     }
     if ask.temperature is not None:
@@ -34,14 +57,14 @@ def request_body(ask: ChatRequest, tokens_field: str, *, stream: bool = False, u
     return body
 
 
-def _message(message: Message) -> dict[str, object]:
+def _message(message: Message, spell: SpellId) -> dict[str, object]:
     if message.tool_calls:
         return {
             "role": message.role,
             "content": message.content or None,
             "tool_calls": [
                 {
-                    "id": call.id,
+                    "id": spell(call.id),
                     "type": "function",
                     "function": {"name": call.function.name, "arguments": call.function.arguments},
                 }
@@ -49,7 +72,7 @@ def _message(message: Message) -> dict[str, object]:
             ],
         }
     if message.tool_call_id is not None:
-        return {"role": message.role, "content": message.content, "tool_call_id": message.tool_call_id}
+        return {"role": message.role, "content": message.content, "tool_call_id": spell(message.tool_call_id)}
     return {"role": message.role, "content": message.content}
 
 
