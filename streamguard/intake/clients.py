@@ -299,6 +299,19 @@ def known_counts(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, topics:
     return {topic: max(of) for topic, of in counts.items()}
 
 
+def position(consumer: AIOKafkaConsumer, tp: TopicPartition) -> int:
+    """The offset that is fetched next, 0 where none is set. It is also past what only fills the log, such as the markers that end
+    transactions, of which no record ever tells.
+
+    aiokafka's own `position` waits for one, and raises when a rebalance takes the partition away meanwhile.
+    """
+    subscription = cast("Any", consumer)._subscription
+    if not subscription.is_assigned(tp):
+        return 0
+    state = subscription.subscription.assignment.state_value(tp)
+    return state.position if state.has_valid_position else 0
+
+
 def received(record: "ConsumerRecord[bytes | None, bytes | None]") -> Received:
     """A record as the rest of the intake knows it."""
     return Received(

@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from streamguard.intake.assigning import Assigner
-from streamguard.intake.clients import Clients, known_counts
+from streamguard.intake.clients import Clients, known_counts, position
 from streamguard.intake.context import Context
 from streamguard.intake.errors import Stalled
 from streamguard.intake.outlet import Outlet
@@ -69,10 +69,16 @@ class Watcher:
                 log.warning("looking at the ends of the topics: %s", type(exc).__name__)
 
     async def _ends(self) -> Sequence[tuple[InputPartition, int]]:
-        """Where the log of each input partition ends. Raises TimeoutError when the broker does not answer, and KafkaError."""
+        """Where the records of each input partition end. Raises TimeoutError when the broker does not answer, and KafkaError."""
         parts = {TopicPartition(*place): part for place, part in self._context.partitions.items()}
         if not parts:
             return ()
         async with asyncio.timeout(self._context.settings.stall):
             ends = await self._consumer.end_offsets(list(parts))
-        return [(parts[tp], end) for tp, end in ends.items()]
+        return [(part, self._of_records(part, tp, ends[tp])) for tp, part in parts.items()]
+
+    def _of_records(self, part: InputPartition, tp: TopicPartition, end: int) -> int:
+        """Behind the last record, the log may go on: each transaction of a service ends in a marker, which nobody delivers."""
+        if not part.keys.held and position(self._consumer, tp) >= end:
+            return part.offsets.next
+        return end

@@ -7,8 +7,13 @@ from typing import Any
 import orjson
 import pytest
 import pytest_asyncio
+from aiokafka import TopicPartition
 from confluent_kafka import Producer
 
+from streamguard.cli.embedded_line.settings import PARTITIONS
+from streamguard.config import Cluster
+from streamguard.intake.clients import make_reader, position, read_from_beginning
+from streamguard.intake.settings import Settings
 from tests.support.clients import CLIENTS, all_ask, client
 from tests.support.kafka import KafkaNode, unique
 from tests.support.line import Line
@@ -89,3 +94,22 @@ async def test_transactions_are_read_without_waiting_for_their_end(kafka: KafkaN
         assert (name, response["status"], line.ends(name)) == (name, "answered", (1, 1))
     await asyncio.to_thread(producer.abort_transaction, 10)
     assert not await lying(kafka.brokers, line.topics.full("dead-letters"))
+    requests = [TopicPartition(line.topics.full("requests"), number) for number in range(PARTITIONS)]
+    assert await _read_past_markers(kafka.brokers, requests)
+
+
+async def _read_past_markers(brokers: str, places: list[TopicPartition]) -> list[TopicPartition]:
+    """Those of which the last offset is no record's: by `position` a worker knows that nothing waits there either. If it counted
+    the markers it would leave, again and again."""
+    reader = make_reader(Settings(cluster=Cluster(brokers), group="none"))
+    await reader.start()
+    try:
+        await read_from_beginning(reader, places)
+        ends, behind_last = await reader.end_offsets(places), dict.fromkeys(places, 0)
+        async with asyncio.timeout(20):
+            while any(position(reader, place) < end for place, end in ends.items()):
+                for place, records in (await reader.getmany(timeout_ms=100)).items():
+                    behind_last[place] = records[-1].offset + 1
+        return [place for place, end in ends.items() if behind_last[place] < end]
+    finally:
+        await reader.stop()

@@ -21,10 +21,21 @@ IN = TopicPartition("in", 0)
 
 
 class Broker:
-    """A consumer whose `end` the test sets, or what it raises; None never answers."""
+    """A consumer whose `end` the test sets, or what it raises; None never answers. `fetched` is where it fetches next, None while
+    that is not known."""
 
     def __init__(self, client: object, *ends: int | Exception | None) -> None:
         self._client, self._ends, self.asked = client, ends, 0
+        self._subscription = self.subscription = self.assignment = self
+        self.assigned = True
+        self.fetched: int | None = None
+
+    def is_assigned(self, tp: TopicPartition) -> bool:
+        return tp == IN and self.assigned
+
+    def state_value(self, tp: TopicPartition) -> SimpleNamespace | None:
+        state = SimpleNamespace(has_valid_position=self.fetched is not None, position=self.fetched)
+        return state if tp == IN else None
 
     async def end_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         self.asked += 1
@@ -106,4 +117,40 @@ async def test_a_broker_that_does_not_tell_whether_records_wait_when_none_came_i
     watched.statistics.in_flight = 0
     watched.context.watchdog.accepted(float("inf"))
     with pytest.raises(Stalled, match="does not tell whether records wait"):
+        await watched.run()
+
+
+def quiet(*ends: int) -> Watched:
+    """Six records were delivered and are done, and the stall of ten seconds passes several times."""
+    watched = Watched(*ends, seconds=50.0, stall=10.0)
+    watched.context.watchdog.accepted(float("inf"))
+    for offset in (2, 4, 5):
+        watched.part.done(received(offset))
+    return watched
+
+
+async def test_markers_of_transactions_behind_the_last_record_are_no_records_that_wait() -> None:
+    watched = quiet(6, 10)
+    watched.broker.fetched = 10
+    await watched.run()
+    assert (watched.statistics.lag, watched.broker.asked > 4) == (0, True)
+
+
+async def test_what_is_not_finished_before_such_markers_is_lag() -> None:
+    watched = Watched(10)
+    watched.broker.fetched = 10
+    await watched.run()
+    assert watched.statistics.lag == 6 - 2
+
+
+@pytest.mark.parametrize(
+    ("fetched", "assigned", "held"), [(9, True, 0), (None, True, 0), (10, False, 0), (10, True, 1)]
+)
+async def test_records_that_wait_and_are_not_delivered_are_the_end(
+    fetched: int | None, assigned: bool, held: int
+) -> None:
+    watched = quiet(10)
+    watched.broker.fetched, watched.broker.assigned = fetched, assigned
+    watched.part.keys.hold([received(6 + number) for number in range(held)])
+    with pytest.raises(Stalled, match="4 records wait and none was delivered"):
         await watched.run()
