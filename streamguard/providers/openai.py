@@ -11,6 +11,7 @@ from streamguard.providers.contract import CallLimits, ChatAnswer, ChatRequest, 
 from streamguard.providers.endpoint import call_headers, endpoint
 from streamguard.providers.openai_answer import read_answer
 from streamguard.providers.openai_body import nine_letters, request_body, usual_id
+from streamguard.providers.openai_forms import askable
 from streamguard.providers.openai_stream import OpenAIStream
 from streamguard.providers.rate_headers import rate_limit
 from streamguard.providers.transport import AiohttpTransport
@@ -54,8 +55,8 @@ class OpenAIProvider:
             key_header=settings.key_header,
             extra=settings.plain_headers,
         )
-        new = settings.name in _NEW_NAMES or _NEW_HOSTS.fullmatch(url.host)
-        self._tokens_field = "max_completion_tokens" if new else "max_tokens"
+        self._of_openai = settings.name in _NEW_NAMES or _NEW_HOSTS.fullmatch(url.host) is not None
+        self._tokens_field = "max_completion_tokens" if self._of_openai else "max_tokens"
         self._spell = nine_letters if settings.name == "mistral_ai" or _MISTRAL.fullmatch(url.host) else usual_id
         self._stream_usage = settings.stream_usage
         self._calls = HttpCalls(
@@ -70,6 +71,7 @@ class OpenAIProvider:
 
     async def chat(self, ask: ChatRequest, *, limits: CallLimits, progress: Progress | None = None) -> ChatAnswer:
         """See `ChatProvider.chat`."""
+        ask = askable(ask, needs_object=self._of_openai)
         streams, usage = progress is not None, self._stream_usage
         body = encoded(request_body(ask, self._tokens_field, stream=streams, usage=usage, spell=self._spell))
         if progress is None:

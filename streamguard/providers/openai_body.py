@@ -6,6 +6,7 @@ from hashlib import blake2b
 
 from streamguard.events.request import Message, ResponseFormat, Tool
 from streamguard.providers.contract import ChatRequest
+from streamguard.providers.openai_forms import strict_fits
 
 _FOREIGN = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST_ID = 40
@@ -93,5 +94,5 @@ def _form(form: ResponseFormat) -> dict[str, object]:
     name = _FOREIGN.sub("_", inner.name)[:64]
     return {
         "type": form.type,
-        "json_schema": {"name": name, "schema": inner.schema_, "strict": inner.strict},
+        "json_schema": {"name": name, "schema": inner.schema_, "strict": inner.strict and strict_fits(inner.schema_)},
     }

@@ -9,7 +9,8 @@ from streamguard.events.request import Message, ResponseFormat
 from streamguard.providers.contract import ChatRequest
 
 _SCHEMA = "Answer with JSON only, with nothing around it, that fits this JSON Schema: {schema}"
-_OBJECT = "Answer with one JSON object only, with nothing around it."
+JSON_OBJECT = "Answer with one JSON object only, with nothing around it."
+"""Asks in words for what JSON mode asks for."""
 
 
 def adapt(ask: ChatRequest, without: frozenset[Feature]) -> ChatRequest:
@@ -24,18 +25,19 @@ def adapt(ask: ChatRequest, without: frozenset[Feature]) -> ChatRequest:
     if form is None or form.type == "text" or form.type not in without:
         return ask
     if form.json_schema is None:
-        return replace(ask, response_format=None, messages=_told(ask.messages, _OBJECT))
+        return replace(ask, response_format=None, messages=told(ask.messages, JSON_OBJECT))
     schema = orjson.dumps(form.json_schema.schema_).decode()
     # a JSON object is what it says: a schema of another root must not be asked for as one
     an_object = "json_object" not in without and form.json_schema.schema_.get("type") == "object"
     return replace(
         ask,
         response_format=ResponseFormat(type="json_object") if an_object else None,
-        messages=_told(ask.messages, _SCHEMA.format(schema=schema)),
+        messages=told(ask.messages, _SCHEMA.format(schema=schema)),
     )
 
 
-def _told(messages: tuple[Message, ...], instruction: str) -> tuple[Message, ...]:
+def told(messages: tuple[Message, ...], instruction: str) -> tuple[Message, ...]:
+    """`messages` with `instruction` at the end of the last system message, or in one of its own before everything."""
     places = [place for place, message in enumerate(messages) if message.role == "system"]
     if not places:
         return (Message(role="system", content=instruction), *messages)

@@ -197,7 +197,7 @@ async def test_what_goes_over_the_wire(server: tuple[Server, str]) -> None:
     assert (headers["idempotency-key"], headers["x-request-id"]) == ("t/r/1/1", "t/r/1/1.1")
     assert told.asked[1][0]["response_format"] == {
         "type": "json_schema",
-        "json_schema": {"name": "ticket", "schema": {"type": "object"}, "strict": True},
+        "json_schema": {"name": "ticket", "schema": {"type": "object"}, "strict": False},
     }
     assert told.asked[2][0]["response_format"] == {"type": "json_object"}
     assert "response_format" not in told.asked[3][0]
