@@ -285,6 +285,16 @@ class Config(BaseSettings):
         return settings.model_copy(update={"probe_seconds": max(settings.probe_seconds, 1.5 * longest)})
 
 
+class _Alone(Config):
+    """What was read, without the environment."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
 def load(file: Path | None = None) -> Config:
     """The configuration of `file` (or of the file that `STREAMGUARD_CONFIG` names, or the defaults) and the environment.
 
@@ -309,20 +319,37 @@ class InvalidConfig(ConfigError):
         self.problems = tuple(problems)
 
 
-def parse(values: Mapping[str, Any], *, source: str) -> Config:
-    """A configuration from values already read. Raises `ConfigError`, `InvalidConfig` where more than one may be."""
-    _known_variables()
+def parse(values: Mapping[str, Any], *, source: str, variables: bool = True) -> Config:
+    """A configuration from values already read, with the environment's variables over them, or without.
+
+    Raises `ConfigError`, `InvalidConfig` where more than one may be.
+    """
+    told: Mapping[str, str] = {}
+    if variables:
+        _known_variables()
+        told = set_variables()
     try:
-        return Config(**values)
+        return (Config if variables else _Alone)(**values)
     except ValidationError as error:
         problems = [
-            f"{'.'.join(str(part) for part in item['loc']) or 'configuration'}: {problem}"
+            f"{'.'.join(str(part) for part in item['loc']) or 'configuration'}: {problem}{_see(item['loc'], told)}"
             for item in error.errors(include_input=False, include_url=False)
             for problem in _problem(item["type"], item["msg"]).split(PARTED)
         ]
         raise InvalidConfig(source, problems) from None
     except SettingsError as error:  # a variable that holds a whole section or list, and no JSON
         raise ConfigError(f"the environment: {error}; such a variable holds JSON") from None
+
+
+def _see(key: Sequence[str | int], variables: Mapping[str, str]) -> str:
+    """The variables that speak of this key, of what it holds, or of what holds it: the file may be right."""
+    name = "__".join(map(str, key)).upper()
+    known = [
+        variable
+        for variable in sorted(variables)
+        if f"{name}__".startswith(f"{(of := variable.removeprefix(ENV_PREFIX))}__") or of.startswith(f"{name}__")
+    ]
+    return f" (see {', '.join(known)})" if key and known else ""
 
 
 def _problem(kind: str, message: str) -> str:
@@ -332,7 +359,7 @@ def _problem(kind: str, message: str) -> str:
 def read_file(file: Path) -> dict[str, Any]:
     """What stands in it, unchecked. Raises `ConfigError` naming it."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors put a mark before the text
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
@@ -343,7 +370,7 @@ def read_file(file: Path) -> dict[str, Any]:
 
 def plain_environment() -> dict[str, str]:
     """Our environment without streamguard's variables, for processes that must follow a file alone."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith(ENV_PREFIX)}
 
 
 def set_variables() -> dict[str, str]:

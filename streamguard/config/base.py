@@ -43,7 +43,7 @@ def secret_of(section: BaseModel, name: str, table: str = "") -> SecretStr:
         return SecretStr(secret)
     if file:
         try:
-            secret = file.read_text(encoding="utf-8").strip()
+            secret = file.read_text(encoding="utf-8-sig").strip()  # some editors put a mark before the text
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{table}{name}_file: {file} cannot be read ({type(error).__name__})") from None
         if not secret:

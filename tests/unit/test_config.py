@@ -23,7 +23,7 @@ api_key = "hunter2-hunter2"
 def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the variables of whoever runs the tests."""
     for name in config.os.environ:
-        if name.startswith(ENV_PREFIX):
+        if name.upper().startswith(ENV_PREFIX):
             monkeypatch.delenv(name)
 
 
@@ -129,6 +129,41 @@ def test_a_mistake_in_a_variable_is_named_too(
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"STREAMGUARD_KAFKA__SESSION": "x"},
+            "kafka.session: Input should be a valid number, unable to parse string as",
+        ),
+        ({"STREAMGUARD_KAFKA__SESION": "1"}, "kafka.sesion: there is no such key"),
+        ({"STREAMGUARD_KAFKA": '{"session": 0}'}, "kafka.session: Input should be greater than 0"),
+        ({"STREAMGUARD_KAFKA__SECURITY_PROTOCOL": "SASL_SSL"}, "kafka: sasl_username: SASL_SSL needs a user"),
+        ({"STREAMGUARD_PROVIDERS__0__NAME": "p"}, "providers: Input should be a valid tuple"),
+    ],
+)
+def test_the_file_alone_is_not_blamed_for_what_a_variable_sets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    for name, value in {**variables, "STREAMGUARD_LIMITS__SEEN_HOURS": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, '[kafka]\nsession = 4.0\n[worker]\nlog_level = "loud"\n'))
+    of_variable, of_file = sorted(str(caught.value).removeprefix(f"{tmp_path}/streamguard.toml: ").split("; "))
+    assert of_variable.startswith(said)
+    assert of_variable.endswith(f" (see {', '.join(variables)})")
+    assert of_file.startswith("worker.log_level: ")
+    assert of_file.endswith("'error'")
+
+
+def test_a_mark_before_the_text_is_none_of_it(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text(f"{SECRET}\r\n", encoding="utf-8-sig")
+    file = tmp_path / "streamguard.toml"
+    file.write_text(f"[policy]\r\nkey_file = '{key}'\r\n", encoding="utf-8-sig")
+    assert load(file).policy.secret().get_secret_value() == SECRET
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     latin = tmp_path / "latin.toml"
     latin.write_bytes('[worker]\ninstance = "café"\n'.encode("latin-1"))
@@ -161,9 +196,10 @@ def test_nothing_can_be_set_once_it_is_read() -> None:
 def test_processes_that_follow_a_file_get_none_of_our_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMGUARD_KAFKA__BROKERS", "two:9092")
     monkeypatch.setenv("SOMETHING_ELSE", "1")
+    monkeypatch.setenv("streamguard_limits__user_per_minute", "2")
     environment = plain_environment()
     assert environment["SOMETHING_ELSE"] == "1"
-    assert not [name for name in environment if name.startswith(ENV_PREFIX)]
+    assert not [name for name in environment if name.upper().startswith(ENV_PREFIX)]
 
 
 def test_processes_are_named_after_their_host_unless_told_otherwise() -> None:

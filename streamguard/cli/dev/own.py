@@ -35,8 +35,8 @@ def read_own(file: Path | None) -> Own:
     variables = tuple(sorted(config.set_variables()))
     if file is None:
         return Own(variables=variables)
-    config.load(file)  # every mistake in it is told with its name
-    values = tomllib.loads(file.read_text(encoding="utf-8"))
+    values = config.read_file(file)
+    config.parse(values, source=str(file), variables=False)  # every mistake in it is told with its name
     own = Own(
         sections={name: _absolute(section) for name, section in values.items() if name not in OURS},
         ignored=tuple(name for name in OURS if name in values),
@@ -45,7 +45,7 @@ def read_own(file: Path | None) -> Own:
     )
     at = Addresses(broker=_NOWHERE, store=_NOWHERE, simulator=_NOWHERE if own.simulated else None)
     whole = tomllib.loads(to_toml(merged(line_settings(at, ""), own.sections)))
-    loaded = config.parse(whole, source=str(file))
+    loaded = config.parse(whole, source=str(file), variables=False)
     for keyed in (*loaded.providers, *loaded.remote_checks):
         if isinstance(keyed, Keyed):
             keyed.key()

@@ -52,6 +52,19 @@ def test_variables_are_told_by_their_names_for_they_set_nothing(here: Path, monk
     assert own.sections == {"limits": {"user_per_minute": 3}}
 
 
+def test_variables_neither_spoil_a_file_nor_mend_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes that dev starts get the file alone."""
+    (here / "right.toml").write_text(REAL)
+    monkeypatch.setenv("STREAMGUARD_PROVIDERS", "[]")
+    monkeypatch.setenv("streamguard_limits__user_per_minute", "many")
+    monkeypatch.setenv("STREAMGUARD_NOTHING", "1")
+    assert read_own(here / "right.toml").sections["limits"] == {"user_per_minute": 3}
+    (here / "wrong.toml").write_text(REAL.replace('name = "mine"', 'name = "other"'))
+    monkeypatch.setenv("STREAMGUARD_PROVIDERS", '[{"name": "mine", "base_url": "http://127.0.0.1:8000/v1"}]')
+    with pytest.raises(ConfigError, match="names the provider 'mine', which is not among"):
+        read_own(here / "wrong.toml")
+
+
 def test_own_providers_take_the_place_of_the_simulated_ones_and_their_files_are_found_from_everywhere(
     here: Path,
 ) -> None:
