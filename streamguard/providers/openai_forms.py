@@ -63,19 +63,29 @@ def _fits(schema: Any, level: int) -> bool:
     if not part.keys() & {"type", "anyOf"} or part.get("format", "date") not in _FORMATS:
         return False
     types = part.get("type")
-    if types == "array" or (isinstance(types, list) and "array" in types):
-        if not isinstance(part.get("items"), dict):
-            return False
-    if types == "object" or (isinstance(types, list) and "object" in types) or "properties" in part:
+    kinds = cast("list[Any]", types) if isinstance(types, list) else [types]
+    if "array" in kinds and not isinstance(part.get("items"), dict):
+        return False
+    if "object" in kinds or "properties" in part:
         level += 1
-        properties, required = part.get("properties"), part.get("required")
-        if not isinstance(properties, dict) or not isinstance(required, list) or level > _DEEPEST:
-            return False
-        if part.get("additionalProperties") is not False or set(cast("list[str]", required)) != properties.keys():
+        if level > _DEEPEST or not _closed(part):
             return False
     return all(
         key in _PLAIN or all(_fits(child, level) for child in _within(key, value)) for key, value in part.items()
     )
+
+
+def _closed(part: dict[str, Any]) -> bool:
+    """Whether an object has just the properties that it must have."""
+    properties, required = part.get("properties"), part.get("required")
+    if (
+        not isinstance(properties, dict)
+        or not isinstance(required, list)
+        or part.get("additionalProperties") is not False
+    ):
+        return False
+    names, needed = cast("dict[str, Any]", properties), cast("list[Any]", required)
+    return len(needed) == len(names) and all(name in needed for name in names)
 
 
 def _within(key: str, value: Any) -> Iterable[Any]:
