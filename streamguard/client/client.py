@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from streamguard.client.asked import Asked, checked
 from streamguard.client.errors import Closed, NotAnswered, NotSent, Unreachable
 from streamguard.client.kafka_wire import KafkaWire
-from streamguard.client.requests import NewIds, make, new_id
+from streamguard.client.requests import NewIds, encoded, make, new_id
 from streamguard.client.searching import Searches
 from streamguard.client.showing import closing
 from streamguard.client.timing import Limit, limited
@@ -58,8 +58,8 @@ class Client:
 
         `prefix` is what the topics' names begin with. `timeout` is for each ask that names none. `keep`: a request goes on
         though nobody waits for it any more (see `ask`). `look_back`: how old the response to a request that is sent again may
-        be. `partitions`: `kafka.partitions` of the line, where that is set. `fetch_wait`: how long a broker may hold a fetch; an
-        embedded one adds it to each answer. `wire` takes the place of Kafka in tests.
+        be. `partitions`: `kafka.partitions` of the line, where that is set; no more than there are. `fetch_wait`: how long a
+        broker may hold a fetch; an embedded one adds it to each answer. `wire` takes the place of Kafka in tests.
         """
         self._clock = clock or SystemClock()
         self._timeout, self._keep = checked(timeout), keep
@@ -102,6 +102,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         """Connect. Raises `Unreachable` within 15 seconds."""
+        self._waiting = Waiting()  # what an earlier time ended with is no concern of this one
         await self._wire.open(self._waiting.take, self._waiting.fail)
         self._open = True
         return self
@@ -305,7 +306,7 @@ class Client:
 
     async def _sent(self, asked: Asked, limit: Limit) -> None:
         late = NotSent(*asked.name, f"no acknowledgement within {asked.seconds:g} s")
-        value, headers = encode(asked.request), {"schema": schema_name(Request)}
+        value, headers = encoded(asked.request), {"schema": schema_name(Request)}
         if asked.traceparent is not None:
             headers["traceparent"] = asked.traceparent
         try:

@@ -60,6 +60,7 @@ class KafkaWire:
                     self._responses = self._feed(RESPONSES, self._fetch_wait)
                     self._counts[RESPONSES] = await self._responses.open()
                     self._counts[REQUESTS] = len(await self._producer.partitions_for(self._prefix + REQUESTS))
+            self._check_partitions()
         except BaseException:
             await self.close()
             raise
@@ -208,6 +209,14 @@ class KafkaWire:
             self._failed(Unreachable(f"{self._prefix}{topic} cannot be read any more ({type(error).__name__})"))
 
         return Feed(self._arguments, self._prefix + topic, give, failed, self._clock, fetch_wait=fetch_wait)
+
+    def _check_partitions(self) -> None:
+        """Raises Unreachable where keys would have places that are not there: some tenants could ask, and some could not."""
+        for topic, there in self._counts.items():
+            if self._partitions is not None and self._partitions > there:
+                raise Unreachable(
+                    f"{self._prefix}{topic} has {there} partitions, and not {self._partitions} as kafka.partitions says"
+                )
 
     def _count(self, topic: str) -> int:
         return self._partitions or self._counts[topic]

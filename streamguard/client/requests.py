@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticSerializationError, to_json
+
+from streamguard.events.codec import encode
 from streamguard.events.request import Message, Request
 
 _MOST_NEW = 10_000
@@ -30,9 +34,37 @@ def make(
     if unknown := sorted(set(fields) - set(Request.model_fields)):
         raise TypeError(f"a request has no field {', '.join(unknown)}")
     said = [Message(role="user", content=messages)] if isinstance(messages, str) else messages
-    return Request.model_validate(
+    request = Request.model_validate(
         {"request_id": request_id, "tenant_id": tenant_id, "user_id": user_id, "messages": said, **fields}
     )
+    encoded(request)
+    return request
+
+
+def encoded(request: Request) -> bytes:
+    """Its bytes on the wire.
+
+    Raises ValidationError naming the fields that hold half a character: Python reads such text from JSON in which somebody cut
+    an emoji in two, and there are no bytes for it.
+    """
+    try:
+        return encode(request)
+    except PydanticSerializationError:
+        halved = PydanticCustomError(
+            "string_unicode", "holds half a character (a lone surrogate), which no UTF-8 can say"
+        )
+        wrong = [
+            InitErrorDetails(type=halved, loc=(name,), input=None) for name, value in request if not _writable(value)
+        ]
+        raise ValidationError.from_exception_data("Request", wrong, hide_input=True) from None
+
+
+def _writable(value: object) -> bool:
+    try:
+        to_json(value)
+    except PydanticSerializationError:
+        return False
+    return True
 
 
 class NewIds:

@@ -222,6 +222,12 @@ async def test_a_line_that_has_grown_is_told_its_old_count(broker: EmbeddedBroke
         assert all(record.partition == key_partition(record.key or b"", 3) for record in line.requests)
 
 
+async def test_more_partitions_than_there_are_is_told_before_anything_is_asked(broker: EmbeddedBroker) -> None:
+    with pytest.raises(Unreachable, match=r"grown\.responses has \d+ partitions, and not 12 as kafka\.partitions says"):
+        async with Client(broker.address, prefix="grown.", partitions=12):
+            pass
+
+
 async def test_what_is_too_large_is_not_sent_and_the_client_goes_on(broker: EmbeddedBroker) -> None:
     async with Line.answering_on(broker, "dies."), Client(broker.address, prefix="dies.") as client:
         busy = len(asyncio.all_tasks())

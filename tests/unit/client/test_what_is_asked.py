@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from streamguard.client import Client, FakeWire
+from streamguard.client import Client, FakeWire, Request
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,34 @@ def test_wrong_fields_are_told_before_anything_is_sent_and_not_quoted(fields: di
     wire = FakeWire(lambda request: "x")
     with pytest.raises(ValidationError) as raised:
         Client("", wire=wire).request(**fields)
+    assert "secret" not in str(raised.value) + repr(raised.value)
+    assert wire.requests == []
+
+
+HALF = "\ud83d"
+"""Half of an emoji: what Python reads from JSON in which somebody cut a text between the two."""
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("messages", {"messages": [{"role": "user", "content": f"secret {HALF}"}]}),
+        ("prompt", {"prompt": {"name": "support", "variables": {"question": f"secret {HALF}"}}}),
+        (
+            "context",
+            {"messages": [{"role": "user", "content": "x"}], "context": [{"id": "a", "text": f"secret {HALF}"}]},
+        ),
+    ],
+)
+async def test_text_without_bytes_is_told_by_its_field(field: str, given: dict[str, Any]) -> None:
+    wire = FakeWire(lambda request: "x")
+    async with Client("", wire=wire) as client:
+        with pytest.raises(ValidationError, match=rf"(?m)^{field}$") as raised:
+            client.request(tenant_id="acme", user_id="u", **given)
+        by_hand = Request.model_validate({"request_id": "r", "tenant_id": "acme", "user_id": "u", **given})
+        for asking in (client.ask(by_hand), client.send(by_hand)):
+            with pytest.raises(ValidationError, match=rf"(?m)^{field}$"):
+                await asking
     assert "secret" not in str(raised.value) + repr(raised.value)
     assert wire.requests == []
 
