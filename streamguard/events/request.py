@@ -102,7 +102,9 @@ class Message(Record):
         if isinstance(value, list):
             parts: list[Any] = value
             if all(isinstance(part, dict) and part.get("type") == "text" for part in parts):
-                return "".join(str(part.get("text", "")) for part in parts)
+                texts = [part.get("text", "") for part in parts]
+                # null or a number is no text: the model would be asked `None`
+                return "".join(texts) if all(isinstance(text, str) for text in texts) else value
         return value
 
 

@@ -37,6 +37,13 @@ def test_text_parts_are_joined() -> None:
     assert request.messages[0].content == "ab"
 
 
+@pytest.mark.parametrize("said", [None, 3, ["x"], {"a": 1}, True])
+def test_what_is_no_text_is_none_of_the_parts(said: object) -> None:
+    """The model would be asked `None`."""
+    with pytest.raises(InvalidRecord, match="invalid_record"):
+        decode(Request, asked(messages=[{"role": "user", "content": [{"type": "text", "text": said}]}]))
+
+
 def test_unknown_fields_are_kept_and_passed_on() -> None:
     request = decode(Request, asked(colour="blue"))
 
