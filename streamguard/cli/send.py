@@ -101,17 +101,27 @@ def _requests(
         asked = {"messages": [{"role": "user", "content": text}]}
         if prompt is not None:
             asked = {"prompt": {"name": prompt, "variables": {"question": text}}}
-        return [_request(client, "--text", orjson.dumps(asked).decode(), defaults)]
+        try:
+            line = orjson.dumps(asked).decode()
+        except orjson.JSONEncodeError:  # a terminal or a script of another encoding
+            raise InputError("--text: is no UTF-8 text") from None
+        return [_request(client, "--text", line, defaults)]
     assert file is not None
     name = "standard input" if file == "-" else file
     try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        data = _standard_input() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         raise InputError(f"{name}: cannot be read ({error.strerror})") from None
     requests = [_request(client, where, line, defaults) for where, line in objects_of(name, text_of(name, data))]
     if not requests:
         raise InputError(f"{name}: holds no request; put one JSON object on each line")
     return requests
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]  # so it is where it was closed (`<&-`)
+        raise InputError("standard input: is closed")
+    return sys.stdin.buffer.read()
 
 
 def _request(client: Client, where: str, line: str, defaults: dict[str, Any]) -> Request:

@@ -8,14 +8,13 @@ from contextlib import aclosing
 from pathlib import Path
 
 import click
-import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streamguard import config
 from streamguard.cli.pipes import quiet_pipe
 from streamguard.cli.reached import must_reach
-from streamguard.cli.tail_records import decoded, fits, line_of, tenant_of
+from streamguard.cli.tail_records import decoded, fits, line_of, tenant_of, written
 from streamguard.cli.tail_showing import plain_lines
 from streamguard.cli.worker import config_option
 from streamguard.config import Kafka
@@ -91,7 +90,7 @@ def tail(
                 if wanted and not fits(line_of(one, topic, record, text=True), wanted):
                     continue
                 line = line_of(one, chosen.name, record, text=text)
-                for said in plain_lines(line, record, text=text) if plain else (orjson.dumps(line),):
+                for said in plain_lines(line, record, text=text) if plain else (written(line),):
                     click.echo(said)
                 shown += 1
                 if shown == limit:

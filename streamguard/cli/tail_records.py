@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from streamguard.errors import InvalidRecord
 from streamguard.events.base import Record
@@ -45,6 +46,7 @@ release does not know."""
 
 HIDDEN = "(hidden)"
 """Stands for what is masked and is no text."""
+_YEAR_10000 = 253_402_300_800_000
 _ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:@/+=-]{0,255}")
 
 
@@ -56,6 +58,11 @@ def decoded(kind: type[Record] | None, received: Received) -> Record | str:
         return decode(kind, received.value, header(received, "schema"))
     except InvalidRecord as error:
         return error.code
+
+
+def written(line: Mapping[str, Any]) -> bytes:
+    """It as JSON. Not by orjson, which stops at numbers beyond 64 bits: services may write such."""
+    return to_json(line, inf_nan_mode="null")
 
 
 def line_of(received: Received, topic: str, record: Record | str, *, text: bool) -> dict[str, Any]:
@@ -143,7 +150,7 @@ def _bytes(value: bytes | None, code: str, *, text: bool) -> dict[str, Any]:
 
 
 def _time(milliseconds: int) -> str | None:
-    if milliseconds < 0:
+    if not 0 <= milliseconds < _YEAR_10000:  # where the topic keeps the producers' own, they write what they like
         return None
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

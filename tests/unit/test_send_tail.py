@@ -1,17 +1,21 @@
 """`streamguard send` and `tail`: what is told of mistakes before any broker is asked, and what is masked of records."""
 
 import logging
+import shlex
+import subprocess
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+import pydantic_core
 import pytest
 from click.testing import CliRunner
 from pydantic import BaseModel, JsonValue
 
 from streamguard.cli import main
 from streamguard.cli.request_lines import objects_of
-from streamguard.cli.tail_records import TEXT, decoded, fields_of, fits, line_of, tenant_of
+from streamguard.cli.tail_records import TEXT, decoded, fields_of, fits, line_of, tenant_of, written
 from streamguard.events.codec import RECORDS, encode
 from streamguard.events.request import Message, Request
 from streamguard.intake.contract import Received
@@ -39,6 +43,7 @@ def _logs() -> Generator[None]:
         ("send -", '{"messages": "secret"}', "line 1: messages: Input should be a valid tuple"),
         ("send -", '["secret"]', "line 1: must be a JSON object"),
         ("send /nowhere", "", "/nowhere: cannot be read"),
+        ("send --text secret\udcff", "", "--text: is no UTF-8 text"),
         ("send --text x --tenant a/secret", "", "--text: tenant_id: String should match pattern"),
         ("send --text x --timeout 0", "", "0 is not in the range"),
         ("tail nowhere", "", "there is no topic 'nowhere'"),
@@ -51,6 +56,12 @@ def test_a_mistake_is_one_line_and_status_2(arguments: str, given: str, complain
     assert complaint in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert "secret" not in result.stderr.replace("a/secret", "")
+
+
+def test_a_standard_input_that_is_closed_is_one_line_and_status_2() -> None:
+    command = f"exec {shlex.quote(sys.executable)} -m streamguard send - <&-"
+    ended = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=30, check=False)
+    assert (ended.returncode, ended.stderr) == (2, "streamguard: standard input: is closed\n")
 
 
 @pytest.mark.parametrize("command", [("send", "--text", "x"), ("tail", "responses")])
@@ -192,6 +203,22 @@ def test_dead_letters_show_what_was_wrong_with_them() -> None:
     assert line["headers"] == {"dlq.code": "undecodable"}
     assert line["value"] == {"undecoded": "bytes", "bytes": 6}
     assert "secret" not in str(line)
+
+
+@pytest.mark.parametrize("number", ["123456789012345678901234567890", "-1e400", "NaN", "0.5"])
+def test_numbers_of_any_size_are_shown(number: str) -> None:
+    """Whoever may write a request must not be able to end the `tail --text` of an operator."""
+    value = encode(request())[:-1] + f',"theirs":{number}}}'.encode()
+    one = received(value)
+    shown = pydantic_core.from_json(written(line_of(one, "requests", decoded(Request, one), text=True)))
+    assert shown["value"]["theirs"] == (None if number in ("-1e400", "NaN") else pydantic_core.from_json(number))
+
+
+@pytest.mark.parametrize("milliseconds", [-1, 253_402_300_800_000, 10**16, (1 << 63) - 1])
+def test_a_time_that_is_none_is_left_out(milliseconds: int) -> None:
+    """Where a topic keeps its producers' timestamps, they write what they like."""
+    one = Received("requests", 0, 1, milliseconds, b"acme", encode(request()), (), "")
+    assert line_of(one, "requests", decoded(Request, one), text=False)["timestamp"] is None
 
 
 def test_whose_a_record_is() -> None:
