@@ -67,6 +67,8 @@ def close(reader: ChunkReader, response: Response) -> None:
         print(response.output.removeprefix(reader.text), end="")
     elif response.output is not None:
         print(f"\n-- not that; the answer:\n{response.output}", end="")
+    elif reader.text:
+        print("\n-- taken back: forget what you read", end="")
     print(f"\n-- {response.status}{f': {response.reason}' if response.reason else ''}")
 
 

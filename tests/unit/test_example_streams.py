@@ -49,3 +49,30 @@ def test_in_the_end_the_answer_is_shown_whole_and_no_part_of_it_twice(
         show(reader, chunk)
     close(reader, ANSWER)
     assert capsys.readouterr().out == shown
+
+
+RETRACTED = Chunk(request_id="r", tenant_id="t", stream=5, seq=1, text="", mark="retracted")
+
+
+@pytest.mark.parametrize(
+    ("seen", "shown"),
+    [
+        (
+            pieces("Go away"),
+            "Go away\n-- taken back: forget what you read\n-- refused: unsafe_output\n",
+        ),  # it was faster
+        (
+            [*pieces("Go away"), RETRACTED],
+            "Go away\n-- taken back: forget what you read\n\n-- refused: unsafe_output\n",
+        ),
+        ([], "\n-- refused: unsafe_output\n"),
+    ],
+)
+def test_what_is_no_answer_in_the_end_is_taken_back(
+    seen: Sequence[Chunk], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader = ChunkReader()
+    for chunk in seen:
+        show(reader, chunk)
+    close(reader, ANSWER.model_copy(update={"status": "refused", "reason": "unsafe_output", "output": None}))
+    assert capsys.readouterr().out == shown
