@@ -32,24 +32,33 @@ def hashes(folder: Path) -> str:
 
 
 def make(folder: Path) -> list[str]:
-    """Make what is missing; a line for each file that a person must still put there."""
+    """Make what is missing; a line for each file that a person must still put there. Raises `OSError`."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in MADE:
-        _write(folder / name, secrets.token_hex(32))
-    (folder / HASHED).unlink(missing_ok=True)
+        if _missing(folder / name):
+            _write(folder / name, secrets.token_hex(32))
     _write(folder / HASHED, hashes(folder))
-    return [f"{folder / name}: {what}" for name, what in GIVEN.items() if not (folder / name).exists()]
+    return [f"{folder / name}: {what}" for name, what in GIVEN.items() if _missing(folder / name)]
+
+
+def _missing(file: Path) -> bool:
+    return not file.exists() or not file.stat().st_size
 
 
 def _write(file: Path, text: str) -> None:
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(text)
-        file.chmod(0o444)
+    part = file.with_name(f".{file.name}")  # a full disk must not leave an empty password
+    part.unlink(missing_ok=True)
+    part.touch(mode=0o600)
+    part.write_text(text)
+    part.chmod(0o444)
+    part.replace(file)
 
 
 if __name__ == "__main__":
-    asked = make(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "secrets")
+    try:
+        asked = make(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "secrets")
+    except OSError as error:
+        sys.exit(f"secrets cannot be made: {error}")
     for line in asked:
         print(f"still missing: {line}", file=sys.stderr)
     sys.exit(int(bool(asked)))

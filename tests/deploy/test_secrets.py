@@ -11,9 +11,12 @@ import pytest
 from tests.support.deployment import DEPLOY, read
 
 
-def make(folder: Path) -> subprocess.CompletedProcess[str]:
-    script = DEPLOY / "make_secrets.py"
-    return subprocess.run([sys.executable, "-I", script, folder], capture_output=True, text=True, check=False)
+def make(folder: Path, *before: str) -> subprocess.CompletedProcess[str]:
+    """`before` is a command that runs it."""
+    script = str(DEPLOY / "make_secrets.py")
+    return subprocess.run(
+        [*before, sys.executable, "-I", script, str(folder)], capture_output=True, text=True, check=False
+    )
 
 
 def test_they_are_made_once_and_what_only_a_person_knows_is_asked_for(tmp_path: Path) -> None:
@@ -38,6 +41,18 @@ def test_they_are_made_once_and_what_only_a_person_knows_is_asked_for(tmp_path: 
     assert {Path(secret["file"]).name for secret in read("docker-compose.yml")["secrets"].values()} <= {
         file.name for file in folder.iterdir()
     }
+
+
+def test_a_full_disk_leaves_no_empty_password_behind(tmp_path: Path) -> None:
+    full = make(tmp_path, "sh", "-c", 'ulimit -f 0 && exec "$@"', "sh")
+    assert (full.returncode, full.stderr.splitlines()) == (1, ["secrets cannot be made: [Errno 27] File too large"])
+    (tmp_path / "grafana_admin").touch()
+    (tmp_path / "alert_webhook").touch()
+    (tmp_path / "provider_api_key").write_text("given")
+    assert make(tmp_path).stderr.count("still missing: ") == 1
+    made = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    assert [name for name in ("clickhouse_writer", "grafana_admin", "policy_key") if len(made[name]) != 64] == []
+    assert hashlib.sha256(b"").hexdigest() not in made["clickhouse_passwords"]
 
 
 def test_clickhouse_gets_the_hashes_of_the_passwords_that_others_get(tmp_path: Path) -> None:
