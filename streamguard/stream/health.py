@@ -15,7 +15,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import make_wsgi_app
 
 from streamguard.clock import Clock
-from streamguard.errors import StreamguardError
+from streamguard.errors import ConfigError, StreamguardError
 
 _BEAT = 1.0
 ALIVE_SECONDS = 15.0
@@ -72,7 +72,8 @@ class Health:
         return None
 
     def serve(self, port: int, host: str = "127.0.0.1") -> None:
-        """Answer at an IPv4 address in a thread of its own; port 0 takes a free one. Raises PortTaken."""
+        """Answer at an IPv4 address in a thread of its own; port 0 takes a free one. Raises PortTaken, and ConfigError for a port
+        that no machine has, as those of later processes can be."""
         metrics = make_wsgi_app()
 
         def application(environ: dict[str, object], start: StartResponse) -> Iterable[bytes]:
@@ -84,6 +85,9 @@ class Health:
 
         try:
             server = make_server(host, port, application, _Server, _Quiet)
+        except OverflowError:
+            told = f"worker.metrics_port: this process would have port {port}, and 65535 is the last; name a lower one"
+            raise ConfigError(told) from None
         except OSError as error:
             key = "worker.metrics_port" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "worker.metrics_host"
             raise PortTaken(f"{key}: no metrics at {host}:{port} ({error.strerror})") from None

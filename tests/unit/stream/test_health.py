@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from streamguard.clock import FakeClock
+from streamguard.errors import ConfigError
 from streamguard.stream.health import Health, PortTaken
 
 
@@ -71,6 +72,12 @@ def test_a_port_that_is_taken_is_named() -> None:
         PortTaken, match=rf"^worker.metrics_port: no metrics at 127.0.0.1:{port} \(Address already in use\)$"
     ):
         Health([], FakeClock()).serve(port)
+
+
+def test_a_port_beyond_the_last_is_a_mistake_of_configuration() -> None:
+    """A sink's is the configured one and 64: it would be started again and again."""
+    with pytest.raises(ConfigError, match=r"^worker.metrics_port: this process would have port 65564, and 65535 is"):
+        Health([], FakeClock()).serve(65564)
 
 
 def test_it_answers_at_another_address_where_one_is_configured_and_nowhere_else() -> None:
