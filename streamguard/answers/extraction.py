@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import orjson
 from pydantic import JsonValue
+from pydantic_core import from_json
 
 from streamguard.answers.mending import mend
 
@@ -19,6 +20,7 @@ _LIKE_JSON = {
     "[": re.compile(r"\[\s*(?:[\"'“{\[\]\d-]|(?:true|false|null)\b)"),
 }
 """A bracket that begins JSON, be it broken, and not one of prose."""
+_LONG_NUMBER = re.compile(r"\d{19}")
 _OPENERS = {"{": "}", "[": "]"}
 
 
@@ -68,7 +70,10 @@ def _parsed(text: str) -> Found | None:
         value: JsonValue = orjson.loads(text)
     except (ValueError, RecursionError):
         return None
-    return Found(value) if depth_of_value(value) <= MAX_DEPTH else None
+    if depth_of_value(value) > MAX_DEPTH:
+        return None
+    # orjson makes floats of whole numbers beyond 64 bits: the number of a parcel would be another one
+    return Found(from_json(text) if _LONG_NUMBER.search(text) else value)
 
 
 def _balanced(text: str, openers: str) -> Iterator[str]:

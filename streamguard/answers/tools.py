@@ -147,7 +147,8 @@ def _against(choice: ToolChoice | None, calls: Sequence[ToolCall]) -> str | None
 def _exact(text: str) -> str | None:
     """JSON written anew, so that whoever reads it reads what was checked (a name that stands twice has one value), with all
     digits of whole numbers; None where it is no JSON as it stands, or nested too deep."""
-    if structure(text, _OBJECT).repaired:
+    found = structure(text, _OBJECT)
+    if found.repaired or found.error == NO_JSON:  # also for a number that nobody can hold, as 1e999
         return None
     try:
         return to_json(from_json(text, allow_inf_nan=False)).decode()

@@ -41,6 +41,16 @@ def test_an_answer_that_fits_is_given_back_parsed() -> None:
     assert (answer.value, answer.repaired, answer.error) == ({"category": "billing"}, False, None)
 
 
+@pytest.mark.parametrize("text", ['{"parcel":12345678901234567890123}', "Here: {parcel: 12345678901234567890123}"])
+def test_whole_numbers_keep_all_their_digits(text: str) -> None:
+    form = form_of({"type": "object", "properties": {"parcel": {"type": "integer"}}})
+    assert structure(text, form).value == {"parcel": 12345678901234567890123}
+    assert structure('{"a": 0.12345678901234567890, "b": "12345678901234567890"}', form).value == {
+        "a": 0.12345678901234568,
+        "b": "12345678901234567890",
+    }
+
+
 def test_a_mended_answer_is_marked_and_still_validated() -> None:
     assert structure("{category: 'billing',}", form_of(TICKET)).repaired
     answer = structure("{category: 'weather',}", form_of(TICKET))

@@ -93,6 +93,11 @@ def test_arguments_that_were_cut_off_are_not_completed(cut: str) -> None:
     assert tool_problem([call(cut)], [tool()]) == "the arguments for the tool send: the answer is not valid JSON"
 
 
+@pytest.mark.parametrize("given", ['{"a": 1e999}', '{"a": [-1e999]}'])
+def test_a_number_that_nobody_can_hold_is_no_argument(given: str) -> None:
+    assert tool_problem([call(given)], [tool(schema={"type": "object"})]) is not None
+
+
 def test_what_stands_twice_is_given_as_it_was_checked_and_digits_stay() -> None:
     called = calls_in_form([call('{"to": "x@y", "to": "a@b", "card": 123456789012345678901234567890}')], [tool()])
 
