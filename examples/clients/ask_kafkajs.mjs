@@ -48,7 +48,8 @@ const kafka = new Kafka({
 const admin = kafka.admin();
 // kafkajs reads in groups only. One of its own, which commits nothing and so is forgotten when it ends: every asker sees all
 // responses and picks its own.
-const consumer = kafka.consumer({ groupId: `ask-${randomUUID()}`, maxWaitTimeInMs: 100 });
+// A broker that has just come up loads its groups for some seconds, and says so: more patience than for an address or a user.
+const consumer = kafka.consumer({ groupId: `ask-${randomUUID()}`, maxWaitTimeInMs: 100, retry: { retries: 6 } });
 // Its default partitioner is Java's, so a tenant's requests lie where they belong.
 const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
 
