@@ -7,7 +7,13 @@ from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 import clickhouse_connect
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import (
+    ClickHouseError,
+    DataError,
+    InternalError,
+    NotSupportedError,
+    ProgrammingError,
+)
 from urllib3.exceptions import HTTPError
 
 from streamguard.analytics.errors import QueryError, StoreError, StoreRefuses, StoreUnreachable
@@ -75,7 +81,7 @@ class Connection:
         return self.answer(sql)[1]
 
     def answer(
-        self, sql: str, settings: dict[str, str | int] | None = None, parameters: Mapping[str, str] | None = None
+        self, sql: str, settings: dict[str, str | int] | None = None, parameters: Mapping[str, Any] | None = None
     ) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
         """The names of an answer's columns, and its rows. `parameters` are the values of `{name:Type}` in the statement."""
         given = dict(parameters) if parameters else None
@@ -83,7 +89,7 @@ class Connection:
         return result.column_names, result.result_rows
 
     def ask(
-        self, sql: str, settings: dict[str, str | int], parameters: Mapping[str, str] | None = None
+        self, sql: str, settings: dict[str, str | int], parameters: Mapping[str, Any] | None = None
     ) -> tuple[Sequence[str], Sequence[Sequence[object]]]:
         """As `answer`, for a person's own question: raises `QueryError` with the server's words about it.
 
@@ -95,6 +101,9 @@ class Connection:
             return self.answer(sql, settings, parameters)
         except StoreError as error:
             cause = error.__cause__
+            if isinstance(cause, DataError | InternalError | NotSupportedError | ProgrammingError):
+                # the server answered, with what the client library cannot read (or could not ask)
+                raise QueryError("client", _one_line(str(cause))) from None
             let_in = not isinstance(error, StoreRefuses) or error.code == NO_RIGHT
             if isinstance(error, StoreUnreachable) or not isinstance(cause, ClickHouseError) or not let_in:
                 raise

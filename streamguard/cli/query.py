@@ -1,21 +1,26 @@
 """`streamguard query`: a question in SQL, an answer as a table or as JSON."""
 
+import ast
 import asyncio
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, cast
 
 import click
 import orjson
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from streamguard import config
 from streamguard.analytics.clickhouse import Connection
 from streamguard.analytics.errors import QueryError, StoreError, StoreRefuses, StoreUnreachable
 from streamguard.cli.addresses import where_named
+from streamguard.cli.terminal import visible
 from streamguard.config import ClickHouse
 from streamguard.errors import InputError
 
@@ -24,6 +29,8 @@ SECONDS = 30
 _ADDRESSES = ("read_url", "payloads_read_url", "payloads_url", "url")
 """Keys that may name the store that is asked."""
 _UNKNOWN_TABLE = 60  # ClickHouse's code
+_SYNTAX_ERROR = 62  # ClickHouse's code
+_OWN_FORMAT = re.compile(r"\bFORMAT\s+\w+$", re.IGNORECASE)
 Answer = tuple[Sequence[str], Sequence[Sequence[object]], bool]
 """Names of columns, rows, and whether there were more."""
 
@@ -77,7 +84,8 @@ def query(
         columns, answer, cut = asyncio.run(ask_path(settings, path, sql, rows, parameters))
     if as_json:
         for row in answer:
-            click.echo(orjson.dumps(dict(zip(columns, row, strict=True)), default=str, option=orjson.OPT_UTC_Z))
+            values = dict(zip(columns, map(_plain, row), strict=True))
+            click.echo(orjson.dumps(values, default=str, option=orjson.OPT_UTC_Z))
     elif answer:
         show(columns, answer)
     else:
@@ -99,7 +107,7 @@ def ask(settings: ClickHouse, url: str, sql: str, rows: int, parameters: Mapping
         "result_overflow_mode": "break",
     }
     try:
-        columns, answer = connection.ask(statement, dict(limits), parameters)
+        columns, answer = connection.ask(statement, dict(limits), _values(statement, parameters or {}))
     except QueryError as error:
         raise InputError(f"the store cannot answer: {error}{_hint(settings, url, statement, error)}") from None
     except StoreRefuses as error:
@@ -124,13 +132,32 @@ def _parameter(text: str) -> tuple[str, str]:
     return name, value
 
 
+def _values(statement: str, given: Mapping[str, str]) -> dict[str, Any]:
+    """Those of the given parameters that the statement names: without any, the client would format it with `%`. Arrays and
+    tuples as such: of a text the client escapes the quotes, so that the server could not read it as one."""
+    values = dict[str, Any]()
+    for name, value in given.items():
+        found = re.search(r"\{" + name + r":\s*(\w+)[^}]*\}", statement)
+        if found is not None:
+            values[name] = _read(value) if found[1] in ("Array", "Tuple") else value
+    return values
+
+
+def _read(value: str) -> object:
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return value  # the server says what is wrong with it
+
+
 def _hint(settings: ClickHouse, url: str, statement: str, error: QueryError) -> str:
-    """Where texts are, for somebody who looked for them among the outcomes."""
+    """Where texts are, for somebody who looked for them among the outcomes; and who decides on the form of the answer."""
     elsewhere = settings.payloads_url is not None and url == settings.questions_url
-    unknown = error.code == f"clickhouse_{_UNKNOWN_TABLE}"
-    return (
-        "; texts are in a store of their own: --payloads" if elsewhere and unknown and "payloads" in statement else ""
-    )
+    if elsewhere and error.code == f"clickhouse_{_UNKNOWN_TABLE}" and "payloads" in statement:
+        return "; texts are in a store of their own: --payloads"
+    if error.code == f"clickhouse_{_SYNTAX_ERROR}" and _OWN_FORMAT.search(statement):
+        return "; leave FORMAT out: the answer is a table, or JSON with --json"
+    return ""
 
 
 async def ask_path(
@@ -148,10 +175,29 @@ def show(columns: Sequence[str], rows: Sequence[Sequence[object]], console: Cons
     table = Table()
     for position, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[position], int | float | Decimal | None) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(visible(name)), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_text(value) for value in row))
+        # what is in the store is not rich's markup, and must not steer a terminal: ids and texts come from outside
+        table.add_row(*(Text(visible(_text(value))) for value in row))
     (console or Console()).print(table)
+
+
+def _plain(value: object) -> object:
+    """A value for JSON: what that has no form for is text, as `default=str` has it."""
+    match value:
+        case bool():
+            return value
+        case int():
+            return value if -(1 << 63) <= value < 1 << 64 else str(value)
+        case bytes():
+            return _text(value)
+        case list() | tuple():
+            return [_plain(one) for one in cast("Sequence[object]", value)]
+        case dict():
+            pairs = cast("Mapping[object, object]", value).items()
+            return {key if isinstance(key, str) else _text(key): _plain(one) for key, one in pairs}
+        case _:
+            return value
 
 
 def _text(value: object) -> str:
@@ -162,5 +208,10 @@ def _text(value: object) -> str:
             return value.isoformat(sep=" ")
         case Decimal():
             return f"{value:f}"
+        case bytes():  # of a FixedString; other strings come as text, or in hex digits where they are none
+            try:
+                return value.decode()
+            except UnicodeDecodeError:
+                return value.hex()
         case _:
             return str(value)

@@ -68,6 +68,45 @@ def test_more_rows_than_wanted_are_cut_and_it_says_so(store: Path) -> None:
     assert "first 3 rows" in answer.stderr
 
 
+def test_what_looks_like_markup_or_steers_a_terminal_is_shown_as_it_is(store: Path) -> None:
+    shown = ask("SELECT '[/b] [i]x[/i] :warning:' AS one, unhex('1b5d303b680d') AS two, 3 AS `[red]`", "--path", store)
+    assert shown.exit_code == 0, shown.output
+    assert "[/b] [i]x[/i] :warning:" in shown.stdout
+    assert "[red]" in shown.stdout
+    assert "\\x1b]0;h\\r" in shown.stdout
+    assert "\x1b" not in shown.stdout
+
+
+def test_values_that_json_has_no_form_for_are_text(store: Path) -> None:
+    big = "SELECT toUInt128('100000000000000000000') AS n, map(1, toInt256('-9223372036854775809')) AS m"
+    fixed = (
+        "toFixedString('ab', 2) AS f, [toFixedString(unhex('ff'), 1)] AS g, (1, toUInt64(18446744073709551615)) AS t"
+    )
+    answer = ask(f"{big}, {fixed}", "--path", store, "--json")
+    assert answer.exit_code == 0, answer.output
+    assert orjson.loads(answer.stdout) == {
+        "n": "100000000000000000000",
+        "m": {"1": "-9223372036854775809"},
+        "f": "ab",
+        "g": ["ff"],
+        "t": [1, 18446744073709551615],
+    }
+    assert "│ ab " in ask(f"{big}, {fixed}", "--path", store).stdout
+
+
+def test_parameters_may_hold_anything_and_need_not_be_asked_for(store: Path) -> None:
+    unasked = ask("SELECT '%x' LIKE '%x' AS n", "--path", store, "--param", "a=5", "--json")
+    assert (unasked.exit_code, unasked.stdout) == (0, '{"n":1}\n')
+    one_of = (
+        "SELECT count() AS n FROM requests WHERE tenant_id IN {some:Array(String)} AND {text: String} = 'a\\\\\\'%'"
+    )
+    given = ("--param", "some=['tenant-3', 'tenant-4']", "--param", "text=a\\'%")
+    asked = ask(one_of, "--path", store, *given, "--json")
+    assert (asked.exit_code, asked.stdout) == (0, '{"n":2}\n'), asked.output
+    wrong = ask(one_of, "--path", store, "--param", "some=[tenant", "--param", "text=")
+    assert (wrong.exit_code, len(wrong.stderr.splitlines())) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("question", "complaint"),
     [
@@ -75,6 +114,8 @@ def test_more_rows_than_wanted_are_cut_and_it_says_so(store: Path) -> None:
         ("SELEC 1", "Syntax error"),
         ("DROP TABLE requests", "readonly"),
         (" ; ", "there is no question"),
+        ("SELECT count() FROM requests FORMAT JSON", "leave FORMAT out"),
+        ("SELECT uniqState(tenant_id) FROM requests", "cannot answer: AggregateFunction"),
     ],
 )
 def test_a_question_that_cannot_be_answered_gets_one_line(store: Path, question: str, complaint: str) -> None:
