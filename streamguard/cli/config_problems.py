@@ -7,6 +7,7 @@ from streamguard.checks.policy import load as load_policy
 from streamguard.clock import SystemClock
 from streamguard.config import Config, Kafka, Keyed, Policy
 from streamguard.errors import Refusal
+from streamguard.intake.reaching import addresses
 from streamguard.providers.building import build_providers
 from streamguard.providers.remote_model import HttpRemoteModel
 
@@ -33,6 +34,7 @@ def problems(config: Config) -> list[str]:
     kafka, policy, clock = config.kafka, config.policy, SystemClock()
     if not all([works(reading, "kafka") for reading in kafka.readings()]):
         kafka = Kafka(deadline=kafka.deadline, prefix=kafka.prefix)
+    works(lambda: addresses(kafka.brokers), "kafka")
     works(config.clickhouse.secret, "clickhouse")
     works(config.clickhouse.authorities, "clickhouse")
     if not works(policy.secret, "policy"):

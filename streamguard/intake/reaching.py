@@ -108,14 +108,21 @@ def _named(kind: str, error: KafkaError) -> str:
             return f"a {kind}: its"
 
 
+def addresses(brokers: str) -> list[tuple[str, int]]:
+    """Hosts and ports of `kafka.brokers`, in any order, as clients read it. Raises KafkaRefuses when none of it can be one."""
+    try:
+        places = [(host, port) for host, port, _ in collect_hosts(brokers)]
+    except ValueError:
+        raise _no_addresses(brokers) from None
+    if not any(len(host.split()) == 1 and 0 < port < 65536 for host, port in places):
+        raise _no_addresses(brokers)
+    return places
+
+
 async def _once(cluster: Cluster, wanted: Rights) -> None:
     refusal: KafkaRefuses | None = None
     away = KafkaConnectionError(f"no broker answers at {cluster.brokers}")
-    try:
-        places = collect_hosts(cluster.brokers)
-    except ValueError:
-        raise _no_addresses(cluster) from None
-    for host, port, _ in places:
+    for host, port in addresses(cluster.brokers):
         try:
             others = await _asked(cluster, host, port, wanted)
         except KafkaRefuses as error:
@@ -123,7 +130,7 @@ async def _once(cluster: Cluster, wanted: Rights) -> None:
         except CertificateOutOfDate as error:
             away = error
         except UnicodeError:  # a name that no name server can be asked for
-            raise _no_addresses(cluster) from None
+            raise _no_addresses(cluster.brokers) from None
         except _FAILED:
             continue
         else:
@@ -131,8 +138,8 @@ async def _once(cluster: Cluster, wanted: Rights) -> None:
     raise refusal or away
 
 
-def _no_addresses(cluster: Cluster) -> KafkaRefuses:
-    return KafkaRefuses(f"{cluster.brokers!r} are no addresses: kafka.brokers has host:port, parted by commas")
+def _no_addresses(brokers: str) -> KafkaRefuses:
+    return KafkaRefuses(f"{brokers!r} are no addresses: kafka.brokers has host:port, parted by commas")
 
 
 async def _known(cluster: Cluster, places: Sequence[tuple[str, int]]) -> None:

@@ -157,6 +157,21 @@ def test_what_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "brokers", ["kafka:port", "[::1:9092", ",", "kafka:99999", "kafka:0", "kafka-1:9092 kafka-2:9092"]
+)
+def test_brokers_that_a_worker_would_refuse_are_told(tmp_path: Path, brokers: str) -> None:
+    result = run("check", written(tmp_path, GOOD.replace("kafka:9092", brokers)))
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.endswith(f"kafka: {brokers!r} are no addresses: kafka.brokers has host:port, parted by commas")
+
+
+@pytest.mark.parametrize("brokers", ["kafka", "[::1]:9092", "::1", " a:1 , b:2,"])
+def test_brokers_as_clients_read_them_are_right(tmp_path: Path, brokers: str) -> None:
+    assert run("check", written(tmp_path, GOOD.replace("kafka:9092", brokers))).exit_code == 0
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [("[kafka\n", "is no valid TOML"), (None, "cannot be read"), ("[kafkaa]\n", "kafkaa: there is no such key")],
 )
