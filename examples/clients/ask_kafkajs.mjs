@@ -61,10 +61,18 @@ async function ask() {
   await consumer.subscribe({ topic: responses, fromBeginning: true });
   const answer = new Promise((resolve, reject) => {
     consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
-    const eachMessage = async ({ message }) => {
+    // A request that an operator has replayed has a response for each run, all in one partition, and that of the highest holds:
+    // so that partition is read to where it ended before.
+    let found, place;
+    const eachMessage = async ({ partition, message }) => {
       const response = JSON.parse(message.value ?? "{}");
       // an id is its tenant's alone: others may use the same
-      if (response.tenant_id === options.tenant && response.request_id === requestId) resolve(response);
+      if (response.tenant_id === options.tenant && response.request_id === requestId) {
+        if (!found || response.run > found.run) found = response;
+        place = partition;
+      }
+      const end = places.find((one) => one.partition === partition).high;
+      if (found && partition === place && Number(message.offset) + 1 >= Number(end)) resolve(found);
     };
     consumer.run({ autoCommit: false, eachMessage }).catch(reject);
   });

@@ -97,7 +97,7 @@ async def test_nobody_answers() -> None:
 
 
 async def test_each_picks_its_own_response() -> None:
-    """Of others with the same id, of the same tenant, and without a known cost."""
+    """Among others with the same id, and of the same tenant: that of the highest run, here without a known cost."""
     others = [{"request_id": "r-1", "tenant_id": "other"}, {"request_id": "r-2", "tenant_id": TENANT}]
     own = {
         "request_id": "r-1",
@@ -105,13 +105,15 @@ async def test_each_picks_its_own_response() -> None:
         "status": "escalated",
         "reason": "low_confidence",
         "cost_nusd": None,
+        "run": 2,
     }
+    before = {**own, "status": "failed", "reason": "internal", "cost_nusd": 0, "run": 1}
     with EmbeddedBroker(topics={"requests": PARTITIONS, "responses": PARTITIONS}) as broker:
         producer = AIOKafkaProducer(bootstrap_servers=broker.address)
         await producer.start()
-        for response in ({"status": "answered", "output": "not yours", **other} for other in others):
+        foreign = [{"status": "answered", "output": "not yours", "run": 9, **other} for other in others]
+        for response in (*foreign, before, *foreign, own, {**before, "run": 0}, *foreign):
             await producer.send_and_wait("responses", orjson.dumps(response), partition=0)
-        await producer.send_and_wait("responses", orjson.dumps(own), partition=0)
         await producer.stop()
         for told in await all_ask(broker.address, "--tenant", TENANT, "--again", "r-1"):
             expected = {"request": "r-1", "status": "escalated", "reason": "low_confidence", "cost": "unknown"}
