@@ -19,6 +19,8 @@ def _address(url: str) -> str:
         raise ValueError("must look like http://clickhouse:8123")
     if "@" in parts.netloc:  # it would be shown in errors, and nobody would log in by it
         raise ValueError("must be without user and password; clickhouse.username and clickhouse.password are for them")
+    if parts.path not in ("", "/") or "?" in url or "#" in url:  # a password there would be shown too
+        raise ValueError("must end with the host or the port: what stands behind it would do nothing")
     return url
 
 

@@ -136,6 +136,18 @@ def test_an_address_of_clickhouse_has_no_password_in_it(key: str, url: str) -> N
     assert SECRET not in f"{told.value!r} {told.value.__cause__!r}"
 
 
+@pytest.mark.parametrize("key", ["url", "payloads_url", "read_url", "payloads_read_url"])
+@pytest.mark.parametrize(
+    "behind", [f"/?user=writer&password={SECRET}", f"?password={SECRET}", "/proxied", f"/#{SECRET}"]
+)
+def test_an_address_of_clickhouse_has_nothing_behind_the_port(key: str, behind: str) -> None:
+    """It was passed over in silence, and shown when nobody answered."""
+    assert clickhouse(**{key: "http://clickhouse:8123/"})
+    with pytest.raises(ConfigError, match=rf"clickhouse\.{key}: must end with the host or the port: ") as told:
+        clickhouse(**{key: f"http://clickhouse:8123{behind}"})
+    assert SECRET not in f"{told.value!r} {told.value.__cause__!r}"
+
+
 def test_clickhouse_takes_one_password() -> None:
     with pytest.raises(ConfigError, match="clickhouse: password and password_env exclude each other; keep one"):
         clickhouse(password=SECRET, password_env="A")
