@@ -57,8 +57,10 @@ class OpenAIProvider:
         )
         self._of_openai = settings.name in _NEW_NAMES or _NEW_HOSTS.fullmatch(url.host) is not None
         self._tokens_field = "max_completion_tokens" if self._of_openai else "max_tokens"
-        self._spell = nine_letters if settings.name == "mistral_ai" or _MISTRAL.fullmatch(url.host) else usual_id
-        self._stream_usage = settings.stream_usage
+        mistral = settings.name == "mistral_ai" or _MISTRAL.fullmatch(url.host) is not None
+        self._spell = nine_letters if mistral else usual_id
+        # Mistral refuses the option (422), and tells the usage without
+        self._stream_usage = settings.stream_usage and not mistral
         self._calls = HttpCalls(
             url,
             headers,

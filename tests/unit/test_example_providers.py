@@ -14,7 +14,7 @@ from streamguard.cli import main
 from streamguard.clock import FakeClock
 from streamguard.config import AnthropicProvider, HttpProvider, OpenAIProvider, parse
 from streamguard.providers.building import build_provider
-from streamguard.providers.contract import CallLimits
+from streamguard.providers.contract import CallLimits, Progress
 from streamguard.providers.errors import InvalidResponse
 from tests.unit.providers.wire import ASK, Shape, WireTransport
 
@@ -81,12 +81,12 @@ def test_no_key_stands_in_it(file: Path) -> None:
     assert not re.search(r"^\s*#?\s*api_key\s*=", file.read_text(), re.MULTILINE)
 
 
-async def asked(settings: OpenAIProvider | AnthropicProvider) -> httpx.Request:
+async def asked(settings: OpenAIProvider | AnthropicProvider, *, streamed: bool = False) -> httpx.Request:
     """What a call sends."""
-    transport = WireTransport(Shape("", b"{}", InvalidResponse()), [b"{}"])
+    transport = WireTransport(Shape("", b"{}", InvalidResponse()), [b"{}"])  # also a stream may be answered as a whole
     provider = build_provider(settings, FakeClock(), transport=transport)
     with pytest.raises(InvalidResponse):
-        await provider.chat(ASK, limits=CallLimits(5))
+        await provider.chat(ASK, limits=CallLimits(5), progress=Progress(lambda: 0.0) if streamed else None)
     await provider.aclose()
     assert transport.asked is not None
     return transport.asked
@@ -104,6 +104,23 @@ async def test_a_call_goes_where_the_vendor_listens(file: Path, monkeypatch: pyt
     assert {name: request.headers[name] for name in headers} == headers
     assert {name for name in request.headers if name in KEY_HEADERS} == headers.keys() & KEY_HEADERS
     assert orjson.loads(request.content)[tokens] == ASK.max_output_tokens
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+async def test_a_streams_usage_is_asked_for_unless_the_vendor_refuses_that(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mistral answers 422 to `stream_options`, also where the configuration does not say so."""
+    if variable := WANTED[file.stem][0]:
+        monkeypatch.setenv(variable, KEY)
+    (provider,) = parse(tomllib.loads(file.read_text()), source=file.name).providers
+    assert isinstance(provider, OpenAIProvider | AnthropicProvider)
+    silent = isinstance(provider, AnthropicProvider) or file.stem == "mistral"
+    told = provider.model_copy(update={"stream_usage": True}) if isinstance(provider, OpenAIProvider) else provider
+    for settings in (provider, told):
+        body = orjson.loads((await asked(settings, streamed=True)).content)
+        assert body["stream"] is True
+        assert body.get("stream_options") == (None if silent else {"include_usage": True})
 
 
 async def test_the_other_forms_that_comments_show(monkeypatch: pytest.MonkeyPatch) -> None:
