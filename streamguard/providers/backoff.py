@@ -16,11 +16,12 @@ def wait_before_retry(
 
     Full jitter: drawn evenly between 0 and `base` doubled with each attempt, at most `cap`. It spreads callers that
     failed together better than a jitter around a fixed wait. A server that said when to come back (`retry_after`,
-    seconds) is obeyed: the wait is never shorter, and callers spread above it.
+    seconds) is obeyed: the wait is never shorter, and callers spread above it. A point in time that is over (one clock may be
+    behind the other), or 0, says no more than that asking again may help.
     """
     # 2 ** 64 is beyond every cap; it keeps the power finite
     ceiling = min(cap, base * 2.0 ** min(attempt - 1, 64))
     wait = rng.uniform(0.0, ceiling)
-    if retry_after is not None:
+    if retry_after:
         wait = retry_after + rng.uniform(0.0, min(ceiling, retry_after * 0.1))
     return wait if wait < time_left else None
