@@ -1,18 +1,28 @@
 """What analysts can and cannot do on the embedded store's read-only port."""
 
 import asyncio
+import gzip
 import time
-from collections.abc import AsyncGenerator
+import zlib
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import httpx
+import lz4.frame
 import pytest
 import pytest_asyncio
+from backports import zstd
 
 from streamguard.dev.store import EmbeddedStore, Limits, StoreSettings
 from tests.support.ways_around import REACHES, WRITES
 
 SLOW = "SELECT sum(cityHash64(number, toString(number))) FROM numbers(1900000000)"  # a minute or more
+CODERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "zstd": zstd.compress,
+    "lz4": lambda data: bytes(lz4.frame.compress(data)),
+}
 SECRET = "what no analyst may read"
 
 
@@ -89,6 +99,8 @@ async def asked(analyst: httpx.AsyncClient, statement: str, **settings: str) -> 
         "SHOW TABLES",
         "SHOW CREATE TABLE t",
         "SHOW DATABASES",
+        "SHOW SETTINGS LIKE 'max_threads'",
+        "SHOW CHANGED SETTINGS ILIKE 'MAX_threads'",
         "DESCRIBE TABLE t",
         "DESC t",
         "EXISTS t",
@@ -144,6 +156,13 @@ async def test_a_setting_that_is_not_about_reading_is_refused(port: Port, name: 
     status, code, body = await asked(analyst, "SELECT 1", **{name: "1"})
     assert (status, code) == (500, "164")
     assert f"Cannot modify '{name}'" in body
+
+
+@pytest.mark.parametrize("before", ["SELECT 1 AS SHOW", "SELECT 1 AS CHANGED", "SHOW TABLES", "SHOW SETTINGS LIKE 'a'"])
+async def test_a_list_of_settings_is_read_wherever_it_stands(port: Port, before: str) -> None:
+    _, analyst, _ = port
+    status, code, body = await asked(analyst, f"{before} SETTINGS log_comment = 'x'")
+    assert (status, code) in ((500, "164"), (400, "62")), body
 
 
 @pytest.mark.parametrize(
@@ -230,6 +249,49 @@ async def test_answers_that_are_too_large_and_questions_that_read_too_much_are_r
     assert (await asked(analyst, "SELECT groupArray(number) FROM numbers(3000000)", max_memory_usage="10000000"))[
         1
     ] == "241"
+
+
+async def test_a_question_is_not_larger_than_a_statement_can_be_nor_is_what_it_is_decompressed_to(port: Port) -> None:
+    _, analyst, _ = port
+    most, ends = 1 << 20, b"SELECT 1"
+    for data in (ends + b" " * most, ends + b" " * (32 << 20)):
+        for encoding, coder in CODERS.items():
+            headers = {"Content-Encoding": encoding}
+            refused = await analyst.post("/", content=coder(data), headers=headers)
+            assert (refused.status_code, refused.headers["X-ClickHouse-Exception-Code"]) == (400, "62"), encoding
+            assert f"{most} bytes at most" in refused.text, encoding
+            answered = await analyst.post("/", content=coder(ends), headers=headers)
+            assert answered.text == "1\n", encoding
+    for refused in (
+        await analyst.post("/", content=ends + b" " * most),
+        await analyst.post("/", files={"query": (None, ends + b" " * most)}),
+    ):
+        assert f"{most} bytes at most" in refused.text
+
+
+async def test_nobody_waits_while_a_large_answer_is_compressed(port: Port) -> None:
+    owner, analyst, _ = port
+    large = "SELECT randomPrintableASCII(40000) FROM numbers(900)"  # a second and more to compress
+    asking = asyncio.create_task(compressed(analyst, large))
+    longest = 0.0
+    while not asking.done():
+        sent = time.monotonic()
+        await owner.get("/ping")
+        longest = max(longest, time.monotonic() - sent)
+        await asyncio.sleep(0.005)
+    took, size = await asking
+    assert size > 20_000_000
+    assert longest < max(0.5, took / 3)
+
+
+async def compressed(client: httpx.AsyncClient, statement: str) -> tuple[float, int]:
+    """How long an answer took, in gzip, and its bytes as they came."""
+    began, size = time.monotonic(), 0
+    on, gzipped = {"enable_http_compression": "1"}, {"Accept-Encoding": "gzip"}
+    async with client.stream("POST", "/", content=statement, params=on, headers=gzipped) as answer:
+        async for piece in answer.aiter_raw():
+            size += len(piece)
+    return time.monotonic() - began, size
 
 
 @pytest.mark.slow

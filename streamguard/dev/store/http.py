@@ -15,13 +15,15 @@ from aiohttp import web
 from streamguard.clock import Clock, SystemClock
 from streamguard.dev.store import native
 from streamguard.dev.store.access import Limits
-from streamguard.dev.store.compression import compress, decompress
+from streamguard.dev.store.compression import compress, decompress, too_large
 from streamguard.dev.store.engine import Engine, Job, Outcome
 from streamguard.dev.store.errors import BAD_ARGUMENTS, NOT_IMPLEMENTED, TOO_MANY_SIMULTANEOUS_QUERIES, EngineError
 from streamguard.dev.store.reader import Question, Reader
 from streamguard.dev.store.statement import harms_the_store, named_format, split_insert
 
 _LARGEST_BODY = 1 << 30
+_LARGEST_QUESTION = 1 << 20
+"""Bytes that analysts may send at once, before and after decompression; the engine reads statements of a quarter of it."""
 _HEADER_SAFE = re.compile(r"^[\x21-\x7e]{1,128}$")
 _STOP_SECONDS = 10.0
 
@@ -108,7 +110,7 @@ class EmbeddedStore:
         async def query(request: web.Request) -> web.Response:
             return await self._answer(request, read_only=read_only)
 
-        app = web.Application(client_max_size=_LARGEST_BODY)
+        app = web.Application(client_max_size=_LARGEST_QUESTION if read_only else _LARGEST_BODY)
         app.add_routes(
             [web.get("/ping", ping), web.get("/replicas_status", ping), web.get("/", query), web.post("/", query)]
         )
@@ -136,10 +138,7 @@ class EmbeddedStore:
             "X-ClickHouse-Timezone": engine.timezone,
         }
         try:
-            if request.content_type == "multipart/form-data":
-                body = await _merge_form(request, parameters)
-            else:
-                body = decompress(await request.read(), request.headers.get("Content-Encoding"))
+            body = await _received(request, parameters, _LARGEST_QUESTION if read_only else _LARGEST_BODY)
             if not body and "query" not in parameters:
                 return web.Response(text="Ok.\n")
             revision = _whole(parameters.get("client_protocol_version", "0"))
@@ -159,7 +158,10 @@ class EmbeddedStore:
         if job.data is None and payload:
             headers["X-ClickHouse-Format"] = named_format(job.statement) or job.format
         if parameters.get("enable_http_compression") == "1":
-            payload, encoding = compress(payload, request.headers.get("Accept-Encoding", ""))
+            accepted = request.headers.get(
+                "Accept-Encoding", ""
+            )  # apart: large ones take seconds, and inserts do not wait
+            payload, encoding = await asyncio.to_thread(compress, payload, accepted)
         if encoding is not None:
             headers["Content-Encoding"] = encoding
         return web.Response(
@@ -235,6 +237,18 @@ def _job(
         session=parameters.get("session_id"),
         session_seconds=_seconds(parameters.get("session_timeout", "60")),
     )
+
+
+async def _received(request: web.Request, parameters: dict[str, str], most: int) -> bytes:
+    """The request's body, as it was before it was compressed; a form's fields are put into `parameters`."""
+    try:
+        if request.content_type == "multipart/form-data":
+            return await _merge_form(request, parameters)
+        data = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise too_large(most) from None
+    encoding = request.headers.get("Content-Encoding")
+    return await asyncio.to_thread(decompress, data, encoding, most) if encoding else data
 
 
 async def _merge_form(request: web.Request, parameters: dict[str, str]) -> bytes:

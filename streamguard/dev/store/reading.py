@@ -67,7 +67,8 @@ def _called(found: list[tuple[str, str]]) -> Iterator[str]:
 
 def _set(found: list[tuple[str, str]]) -> Iterator[str]:
     """The names in `SETTINGS name = value, …`, wherever such a list stands."""
-    position = 0
+    begins = [text for _, text in found[:3]]
+    position = 3 if begins[:2] == ["SHOW", "SETTINGS"] or begins == ["SHOW", "CHANGED", "SETTINGS"] else 0
     while position < len(found):
         if found[position][1] != "SETTINGS":
             position += 1
