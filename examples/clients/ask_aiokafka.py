@@ -25,13 +25,11 @@ from aiokafka.helpers import create_ssl_context
 async def main() -> int:
     options = _options()
     logging.disable()  # what aiokafka tells while it connects; what fails is raised as well
-    cluster = {"bootstrap_servers": options.brokers, **_security()}
-    # In no group: each asker sees all responses and picks its own. Idempotence: what the producer's own retries send twice
-    # lies there once. aiokafka's partitioner is Java's, so a tenant's requests lie where they belong.
-    consumer = AIOKafkaConsumer(
-        **cluster, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100
-    )
-    producer = AIOKafkaProducer(**cluster, acks="all", enable_idempotence=True)
+    try:
+        consumer, producer = _clients(options)
+    except (OSError, KeyError, ValueError) as error:
+        print(f"the cluster cannot be used: the variables KAFKA_… do not fit ({error})", file=sys.stderr)
+        return 2
     try:
         async with asyncio.timeout(options.timeout):
             await consumer.start()
@@ -55,6 +53,16 @@ async def main() -> int:
             with suppress(TimeoutError):  # as long as no broker takes what was sent, `stop` would not return
                 await asyncio.wait_for(close(), 2)
     return _show(response)
+
+
+def _clients(options: argparse.Namespace) -> tuple[AIOKafkaConsumer, AIOKafkaProducer]:
+    cluster = {"bootstrap_servers": options.brokers, **_security()}
+    # In no group: each asker sees all responses and picks its own. Idempotence: what the producer's own retries send twice
+    # lies there once. aiokafka's partitioner is Java's, so a tenant's requests lie where they belong.
+    consumer = AIOKafkaConsumer(
+        **cluster, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100
+    )
+    return consumer, AIOKafkaProducer(**cluster, acks="all", enable_idempotence=True)
 
 
 async def _stand(consumer: AIOKafkaConsumer, options: argparse.Namespace) -> None:

@@ -33,7 +33,12 @@ def main() -> int:
     cluster |= {key: os.environ[name] for key, name in SETTINGS.items() if os.environ.get(name)}
     deadline = time.monotonic() + options.timeout
     # It reads by itself, in no group: each asker sees all responses and picks its own. librdkafka wants a name all the same.
-    consumer = Consumer({**cluster, "group.id": "unused", "enable.auto.commit": False, "fetch.wait.max.ms": 100})
+    settings = {**cluster, "group.id": "unused", "enable.auto.commit": False, "fetch.wait.max.ms": 100}
+    try:
+        consumer = Consumer(settings)
+    except KafkaException as error:
+        print(f"the cluster cannot be used: {error.args[0].str()}", file=sys.stderr)
+        return 2
     try:
         consumer.assign(_starts(consumer, options))  # before asking, to miss nothing
         _ask(cluster, options)

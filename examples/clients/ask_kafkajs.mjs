@@ -32,11 +32,18 @@ const requestId = options.again ?? randomUUID();
 const [requests, responses] = [`${options.prefix}requests`, `${options.prefix}responses`];
 
 const protocol = env.KAFKA_SECURITY_PROTOCOL ?? "PLAINTEXT";
+let ca;
+try {
+  ca = env.KAFKA_SSL_CA_FILE && readFileSync(env.KAFKA_SSL_CA_FILE);
+} catch (error) {
+  console.error(`the cluster cannot be used: ${error.message}`);
+  process.exit(2);
+}
 const kafka = new Kafka({
   brokers: options.brokers.split(","),
   logLevel: logLevel.NOTHING,
   retry: { retries: 2 },
-  ssl: protocol.endsWith("SSL") && (env.KAFKA_SSL_CA_FILE ? { ca: readFileSync(env.KAFKA_SSL_CA_FILE) } : true),
+  ssl: protocol.endsWith("SSL") && (ca ? { ca } : true),
   sasl: protocol.startsWith("SASL")
     ? {
         mechanism: (env.KAFKA_SASL_MECHANISM ?? "SCRAM-SHA-512").toLowerCase(),

@@ -174,3 +174,19 @@ async def test_nobody_is_there() -> None:
         assert (told.status, told.said) == (2, {})
         assert told.complaint.startswith("the cluster cannot be used: ")
         assert told.complaint.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CA_FILE": "/nowhere"},
+        {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SASL_MECHANISM": "PLAIN"},
+    ],
+    ids=["no-such-file", "no-user"],
+)
+async def test_variables_that_do_not_fit(variables: dict[str, str]) -> None:
+    """Status 1 would say that the line has refused."""
+    for told in await all_ask("127.0.0.1:1", "--timeout", "2", environment=variables):
+        assert (told.status, told.said) == (2, {})
+        assert told.complaint.startswith("the cluster cannot be used: ")
+        assert told.complaint.count("\n") == 1
