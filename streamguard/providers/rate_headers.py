@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from streamguard.providers.contract import RateLimit
@@ -63,7 +64,9 @@ def retry_after(value: str | None, now_us: int) -> float | None:
         wait = float(value)
     except ValueError:
         try:
-            wait = parsedate_to_datetime(value).timestamp() - now_us / 1e6
+            date = parsedate_to_datetime(value)
+            # HTTP's dates are GMT, also in the old form that does not say so; Python would take it for local time
+            wait = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now_us / 1e6
         except (ValueError, OverflowError):  # the latter for numbers that no date has
             return None
     # NaN compares false with everything

@@ -1,6 +1,7 @@
 """One boundary turns everything that httpx and HTTP can say into our kinds of error."""
 
 import inspect
+import time
 from typing import Any
 
 import httpx
@@ -160,6 +161,17 @@ def test_no_waiting_helps_an_account_that_is_empty(code: str) -> None:
 )
 def test_retry_after_is_read_in_seconds_or_as_a_date(value: str | None, seconds: float | None) -> None:
     assert retry_after(value, NOW_US) == seconds
+
+
+def test_a_date_without_a_zone_is_gmt_wherever_the_worker_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert retry_after("Fri Jan 15 08:00:30 2027", NOW_US) == 30.0
+        assert retry_after("Fri, 15 Jan 2027 08:00:30 GMT", NOW_US) == 30.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_retry_after_reaches_the_error() -> None:
