@@ -4,16 +4,24 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 
 import clickhouse_connect
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from streamguard.analytics.clickhouse import Connection
+from streamguard.analytics.migrations import migrate, read_migrations
+from streamguard.analytics.rows import Place, telemetry_rows
+from streamguard.clock import SystemClock
+from streamguard.config import ClickHouse
 from streamguard.events.booked import Telemetry
+from streamguard.events.stages import CacheUse
 from tests.support import seeded
 from tests.support.counted import COUNTS, Row
 from tests.support.stored import Stored, stored
+from tests.unit.analytics.examples import telemetry
 
 PAGE = (Path(__file__).parents[2] / "docs" / "analytics.md").read_text(encoding="utf-8")
 _QUESTION = re.compile(r"^### ([^\n]+)\n(?:(?!```|###)[^\n]*\n)*```sql\n(.*?)```", re.MULTILINE | re.DOTALL)
@@ -92,6 +100,26 @@ def test_a_question_is_answered_as_counted(question: str, analyst: Client, recor
     assert len(found) == len(counted) > 0
     for one, other in zip(found, counted, strict=True):
         assert alike(one, other), (one, other)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_no_question_divides_by_nothing(rows: int, store: Stored) -> None:
+    """Neither of a store without a row, nor of a tenant whose only request failed before anything was asked."""
+    database = f"bare_{rows}"
+    connection = Connection(ClickHouse(), store.owner, database=database)
+    connection.create_database()
+    migrate(connection, read_migrations(), ("outcomes",))
+    now = SystemClock().now_us()
+    unasked = {"status": "failed", "reason": "internal", "source": "none", "calls": (), "cost_nusd": None}
+    for number in range(rows):
+        record = telemetry(number, cache=CacheUse(status="off"), received_at=now, ended_at=now, **unasked)
+        connection.insert("requests", telemetry_rows(record, Place("telemetry", 0, number))["requests"], str(number))
+    connection.close()
+    host, port = store.analyst.removeprefix("http://").split(":")
+    with clickhouse_connect.get_client(host=host, port=int(port), database=database) as client:
+        for question in COUNTS:
+            for row in client.query(QUESTIONS[question]).result_rows:
+                assert all(isfinite(value) for value in row if isinstance(value, float)), (question, row)
 
 
 def test_the_story_of_a_request_has_all_its_parts_in_their_order(analyst: Client, records: list[Telemetry]) -> None:
