@@ -96,8 +96,11 @@ def show(place: str, config_file: Path | None, raw: str | None, as_json: bool) -
     line = Line.load(config_file)
     letter, record, decisions = run(_read_one(line, place))
     if raw is not None:
-        with click.open_file(raw, "wb") as file:
-            file.write(record.value or b"")
+        try:
+            with click.open_file(raw, "wb") as file:
+                file.write(record.value or b"")
+        except OSError as error:
+            raise InputError(f"--raw {raw}: cannot be written ({error.strerror})") from None
         if record.value is None:
             say(f"{letter.name} has no value (null), which is not the same as an empty one")
     elif as_json:

@@ -255,6 +255,9 @@ async def test_what_comes_out_is_what_came_in(desk: Desk) -> None:
             assert [name for name, _ in one.headers[:2]] == ["src", "of"]
     shown = await desk.run("show", "0/2", "--raw", "-")
     assert shown.out == odd[2].value
+    nowhere = await desk.run("show", "0/2", "--raw", "/nowhere/value.bin")
+    told = "streamguard: --raw /nowhere/value.bin: cannot be written (No such file or directory)"
+    assert (nowhere.status, nowhere.err.splitlines()) == (2, [told])
 
 
 async def test_what_kafka_refuses_waits_on_and_the_others_go(kafka: KafkaNode, tmp_path: Path) -> None:
