@@ -1,5 +1,6 @@
 """What OpenAI's chat completions answer, and the dialects of those who speak it too."""
 
+import re
 from typing import Any, cast
 
 import orjson
@@ -24,6 +25,9 @@ _FINISH = {
     "function_call": "tool_calls",
 }
 _MOST_TOKENS = 1_000_000_000
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
+_LONGEST_NAME, _LONGEST_ID = 64, 128
+"""What `FunctionName` and `ToolCall.id` hold."""
 
 
 def read_answer(content: bytes) -> ChatAnswer:
@@ -91,12 +95,16 @@ def parts(content: object) -> tuple[str, str]:
 def tool_call(call_id: object, name: object, arguments: object, number: int) -> ToolCall:
     """One call of a tool. A server that names none of its calls, or sends arguments as an object, is understood.
 
-    Raises `ValueError` for a name that is none.
+    Models make names up, such as `functions.track`. That is a wrong answer, which goes back to them, and no failure of their
+    provider: else whoever talks a model into it would open its breaker for everybody. So names are spelled as names are.
+    Raises `ValueError` where there is none.
     """
     if not isinstance(arguments, str):
         arguments = "" if arguments is None else orjson.dumps(arguments).decode()
+    if isinstance(name, str):
+        name = _NOT_IN_NAMES.sub("_", name)[:_LONGEST_NAME]
     return ToolCall(
-        id=call_id if isinstance(call_id, str) and call_id else f"call_{number}",
+        id=call_id if isinstance(call_id, str) and 0 < len(call_id) <= _LONGEST_ID else f"call_{number}",
         function=FunctionCall.model_validate({"name": name, "arguments": arguments or "{}"}),
     )
 

@@ -68,6 +68,24 @@ WHOLE = [
             tool_calls=(called("call_a", "track", '{"id":"7"}'), called("call_b", "refund", "{}")),
         ),
     ),
+    Shape(
+        "openai: tools that the model made up, and an id that is a letter",
+        completion(
+            {
+                "content": None,
+                "tool_calls": [
+                    {"id": "call_a", "type": "function", "function": {"name": "functions.track", "arguments": "{}"}},
+                    {"id": "call_b" * 40, "type": "function", "function": {"name": "ü" * 90, "arguments": "{}"}},
+                ],
+            },
+            "tool_calls",
+        ),
+        answer(
+            "",
+            finish="tool_calls",
+            tool_calls=(called("call_a", "functions_track", "{}"), called("call_1", "_" * 64, "{}")),
+        ),
+    ),
     Shape("openai refusal", completion({"content": None, "refusal": "I cannot."}), answer("I cannot.")),
     Shape("openai cut at its cap", completion({"content": "Grü"}, "length"), answer("Grü", finish="length")),
     Shape(

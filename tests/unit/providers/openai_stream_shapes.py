@@ -73,6 +73,21 @@ STREAMS = [
         usage=READ,
     ),
     Shape(
+        "openai: a tool that the model made up",
+        events(
+            chunk(
+                {
+                    "tool_calls": [
+                        {"index": 0, "id": "a", "function": {"name": "multi_tool_use.parallel", "arguments": "{}"}}
+                    ]
+                }
+            ),
+            chunk({}, "tool_calls"),
+        ),
+        answer("", None, "tool_calls", tool_calls=(called("a", "multi_tool_use_parallel", "{}"),)),
+        unseen="multi_tool_use.parallel{}",
+    ),
+    Shape(
         "openai refusal",
         events(chunk({"role": "assistant", "refusal": "I "}), chunk({"refusal": "cannot."}), STOP, chunk(usage=USAGE)),
         answer("I cannot."),

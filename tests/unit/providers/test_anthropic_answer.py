@@ -182,6 +182,12 @@ def test_an_answer_without_a_word_keeps_what_it_cost(blocks: tuple[dict[str, Any
         assert (caught.value.usage, caught.value.finish_reason, caught.value.response_id) == (USAGE, "stop", "msg_1")
 
 
+def test_a_tool_that_the_model_made_up_is_a_wrong_answer_and_no_failure_of_the_provider() -> None:
+    made_up = {"type": "tool_use", "id": "x", "name": "functions.track", "input": {}}
+    answer = read_answer(orjson.dumps(message(made_up)), None)
+    assert [call.function.name for call in answer.tool_calls] == ["functions_track"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -192,7 +198,7 @@ def test_an_answer_without_a_word_keeps_what_it_cost(blocks: tuple[dict[str, Any
         orjson.dumps(message(TEXT))[:-20],
         orjson.dumps({"content": "alice"}),
         orjson.dumps(message({"type": "text", "text": ["alice"]})),
-        orjson.dumps(message({"type": "tool_use", "id": "x", "name": "what alice said", "input": {}})),
+        orjson.dumps(message({"type": "tool_use", "id": "x", "name": ["alice"], "input": {}})),
         orjson.dumps({"type": "error", "error": {"type": "overloaded_error", "message": "alice"}}),
     ],
 )
