@@ -122,7 +122,8 @@ def cache_saves(records: Records) -> list[Row]:
     rows = list[Row]()
     for tenant, them in groups(records, lambda record: record.tenant_id):
         hits = sum(each.cache.status == "exact" for each in them)
-        asked = sum(each.cache.status in ("exact", "miss") for each in them)
+        looked = [each for each in them if any(entry.stage == "lookup" for entry in each.trail)]
+        asked = sum(each.cache.status in ("exact", "miss") for each in looked)
         saved = dollars(each.cache.saved_nusd for each in them)
         rows.append((tenant, hits, asked, hits / asked, saved, dollars(each.cost_nusd for each in them)))
     return rows

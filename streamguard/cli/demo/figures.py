@@ -71,13 +71,16 @@ class Figures:
         if degraded := outcome.get("degraded"):
             self.degraded[degraded] += 1
         cache: Mapping[str, Any] = outcome["cache"]
-        self.cache[cache["status"]] += 1
+        timings: Mapping[str, Any] = outcome["timings"]
+        if cache["status"] != "miss" or "lookup" in timings.get(
+            "stages_us", {}
+        ):  # what was refused before missed nothing
+            self.cache[cache["status"]] += 1
         self.saved_nusd += cache.get("saved_nusd") or 0
         cost: int | None = outcome.get("cost_nusd")
         if cost is None:
             self.unknown_costs += 1
         self.cost_nusd += cost or 0
-        timings: Mapping[str, Any] = outcome["timings"]
         self.total_us.append(timings["total_us"])
         for stage, spent in timings.get("stages_us", {}).items():
             self.stages_us.setdefault(stage, []).append(spent)

@@ -44,7 +44,7 @@ ANSWERED: dict[str, Any] = {
     "source": "model",
     "cost_nusd": 1_000_001,
     "cache": {"status": "miss"},
-    "timings": {"total_us": 60_000, "stages_us": {"admit": 100, "invoke": 55_000}},
+    "timings": {"total_us": 60_000, "stages_us": {"admit": 100, "lookup": 90, "invoke": 55_000}},
     "calls": [
         {**CALL, "status": "error", "error": "timeout", "cost_nusd": 0, "tripped": True},
         {
@@ -66,8 +66,8 @@ REFUSED = {
     "status": "refused",
     "reason": "no_consent",
     "cost_nusd": 0,
-    "cache": {"status": "off"},
-    "timings": {"total_us": 1},
+    "cache": {"status": "miss"},
+    "timings": {"total_us": 1, "stages_us": {"admit": 1}},
 }
 
 
@@ -121,7 +121,7 @@ def test_the_object_for_machines() -> None:
     assert (made["lost"], made["duplicates"], made["store_rows"]) == (0, 0, 3)
     assert made["outcomes"] == {"answered": 2, "refused": 1, "failed": 0, "escalated": 0}
     assert made["reasons"] == {"no_consent": 1}
-    assert made["cache"] == {"exact": 1, "semantic": 0, "miss": 1, "off": 1, "saved_usd": 7e-9}
+    assert made["cache"] == {"exact": 1, "semantic": 0, "miss": 1, "off": 0, "saved_usd": 7e-9}
     assert (made["cost_usd"], made["saved_usd"]) == (0.001000001, 7e-9)
     assert made["latency_ms"] == {"p50": 20.0, "p95": 500.0, "p99": 500.0}
     assert made["calls"]["retries"] == made["calls"]["breaker_trips"] == 1
