@@ -141,7 +141,8 @@ class JsonSchemaFormat(Record):
     schema_: dict[str, JsonValue] = Field(alias="schema")
     """The JSON Schema that the answer must fit. It must stand alone: `$ref` within it only."""
     strict: bool = True
-    """Whether the provider is asked to hold its model to the schema. The answer is held to it in any case."""
+    """Whether the provider is asked to hold its model to the schema, where it can (OpenAI: only to objects that forbid further
+    properties and require all theirs). The answer is held to it in any case."""
 
 
 class ResponseFormat(Record):
