@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -201,17 +201,15 @@ class Client:
         with (
             self._expecting(asked.name, asked.key, chunks=True) as waiter,
             limited(self._clock, asked.seconds) as limit,
+            self._following() as follow,
         ):
-            await limit.on(self._wire.follow_chunks(), asked.not_answered)
-            try:
-                with self._given_up(asked):
-                    await self._sent(asked, limit)
-                    with self._looking(waiter, asked.name, asked.key, look=asked.again):
-                        while isinstance(came := await limit.on(waiter.next(), asked.not_answered), Chunk):
-                            for told in reader.feed(came):
-                                yield told
-            finally:
-                self._wire.leave_chunks()
+            await limit.on(follow(), asked.not_answered)
+            with self._given_up(asked):
+                await self._sent(asked, limit)
+                with self._looking(waiter, asked.name, asked.key, look=asked.again):
+                    while isinstance(came := await limit.on(waiter.next(), asked.not_answered), Chunk):
+                        for told in reader.feed(came):
+                            yield told
         for told in closing(reader, came):
             yield told
         yield came
@@ -278,6 +276,26 @@ class Client:
             raise Closed
         with self._waiting.expect(name, key, chunks=chunks) as waiter:
             yield waiter
+
+    @contextmanager
+    def _following(self) -> Generator[Callable[[], Coroutine[Any, Any, None]]]:
+        """How to follow chunks, which ends with the block: also for one who is called off just when they are followed, and never
+        hears of it. Otherwise they would be read for as long as the client is open."""
+        followed = left = False
+
+        async def follow() -> None:
+            nonlocal followed
+            await self._wire.follow_chunks()
+            if left:
+                self._wire.leave_chunks()
+            followed = True
+
+        try:
+            yield follow
+        finally:
+            left = True
+            if followed:
+                self._wire.leave_chunks()
 
     @contextmanager
     def _given_up(self, asked: Asked) -> Generator[None]:

@@ -371,13 +371,3 @@ async def test_a_client_that_is_not_open_says_so() -> None:
         await asyncio.sleep(0)
     with pytest.raises(Closed):
         await waiting
-
-
-async def test_a_client_that_was_left_can_be_entered_again() -> None:
-    client = Client("", wire=FakeWire(lambda request: f"about {request.user_id}"))
-    for user in ("u-1", "u-2"):
-        async with client:
-            request = client.request(tenant_id="acme", user_id=user, messages="x")
-            assert (await client.ask(request)).output == f"about {user}"
-        with pytest.raises(Closed):
-            await client.ask(request)
