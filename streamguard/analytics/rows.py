@@ -138,7 +138,7 @@ def _request(record: Telemetry, place: Place) -> Row:
         "stages.started_at": [_time("trail.started_at", entry.started_at) for entry in record.trail],
         "stages.duration_us": [entry.duration_us for entry in record.trail],
         "stages.decision": [entry.decision for entry in record.trail],
-        "stages.detail": [orjson.dumps(entry.detail).decode() if entry.detail else "{}" for entry in record.trail],
+        "stages.detail": [_object(entry.detail) for entry in record.trail],
         "k_topic": place.topic,
         "k_partition": place.partition,
         "k_offset": place.offset,
@@ -224,6 +224,13 @@ def _usage(usage: Usage | None) -> Row:
         "usage_cache_creation_input_tokens": usage.cache_write_tokens if usage else None,
         "usage_reasoning_output_tokens": usage.reasoning_tokens if usage else None,
     }
+
+
+def _object(detail: Mapping[str, object]) -> str:
+    try:
+        return orjson.dumps(detail).decode() if detail else "{}"
+    except TypeError:  # an integer beyond 64 bits
+        raise InvalidRecord("invalid_record", ("trail.detail",)) from None
 
 
 def _time(field: str, at_us: int) -> int:

@@ -9,7 +9,7 @@ from streamguard.analytics.rows import Place, payload_rows, telemetry_rows
 from streamguard.errors import InvalidRecord
 from streamguard.events.booked import Telemetry
 from streamguard.events.stages import CacheUse
-from streamguard.events.trail import Verdict
+from streamguard.events.trail import TrailEntry, Verdict
 from tests.unit.analytics.examples import AT, call, payload, telemetry
 
 PLACE = Place("telemetry", 3, 42)
@@ -102,6 +102,10 @@ def test_the_text_of_a_payload_keeps_its_place() -> None:
         ({"prompt_version": -1}, "prompt_version"),
         ({"run": 2**32}, "run"),
         ({"calls": (call(http_status=70_000),)}, "http_status"),
+        (
+            {"trail": (TrailEntry(stage="admit", started_at=0, duration_us=0, decision="x", detail={"n": 2**64}),)},
+            "trail.detail",
+        ),
         ({"calls": (call(started_at=10**17),)}, "calls.started_at"),
         ({"verdicts": (Verdict(check="x", action="flag", contributions={"a": 1e39}),)}, "verdicts.contributions"),
         ({"verdicts": (Verdict(check="x", action="flag", contributions={"a": -1e39}),)}, "verdicts.contributions"),
