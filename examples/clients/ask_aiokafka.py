@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import logging
+import math
 import os
 import sys
 import uuid
@@ -125,7 +126,7 @@ def _show(response: dict[str, Any]) -> int:
         if response.get(name) is not None:
             print(f"{name}: {response[name]}")
     if response.get("retry_after_us") is not None:
-        print(f"ask again in: {response['retry_after_us'] / 1e6:.0f} s")
+        print(f"ask again in: {math.ceil(response['retry_after_us'] / 1e6)} s")
     cost = response.get("cost_nusd")  # whole nano-dollars; none where a price is unknown
     print(f"cost: {'unknown' if cost is None else f'${cost / 1e9:.9f}'}")
     return 0 if response["status"] == "answered" else 1

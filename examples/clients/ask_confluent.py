@@ -9,6 +9,7 @@ Exit status: 0 answered, 1 refused, failed or escalated, 2 the cluster cannot be
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -135,7 +136,7 @@ def _show(response: dict[str, Any]) -> int:
         if response.get(name) is not None:
             print(f"{name}: {response[name]}")
     if response.get("retry_after_us") is not None:
-        print(f"ask again in: {response['retry_after_us'] / 1e6:.0f} s")
+        print(f"ask again in: {math.ceil(response['retry_after_us'] / 1e6)} s")
     cost = response.get("cost_nusd")  # whole nano-dollars; none where a price is unknown
     print(f"cost: {'unknown' if cost is None else f'${cost / 1e9:.9f}'}")
     return 0 if response["status"] == "answered" else 1

@@ -115,7 +115,7 @@ function show({ status, reason, output, retry_after_us: again, cost_nusd: cost }
   console.log(`request: ${requestId}\nstatus: ${status}`);
   if (reason) console.log(`reason: ${reason}`);
   if (output != null) console.log(`output: ${output}`);
-  if (again != null) console.log(`ask again in: ${Math.round(again / 1e6)} s`);
+  if (again != null) console.log(`ask again in: ${Math.ceil(again / 1e6)} s`);
   // whole nano-dollars; none where a price is unknown
   console.log(`cost: ${cost == null ? "unknown" : `$${(cost / 1e9).toFixed(9)}`}`);
   return status === "answered" ? 0 : 1;

@@ -11,6 +11,7 @@ Exit status: 0 answered, 1 refused, failed or escalated, 2 the cluster cannot be
 import argparse
 import asyncio
 import logging
+import math
 import os
 import sys
 from contextlib import aclosing
@@ -64,7 +65,7 @@ def _show(response: Response) -> int:
     if response.output is not None:
         print(f"output: {response.output}")
     if response.retry_after_us is not None:
-        print(f"ask again in: {response.retry_after_us / 1e6:.0f} s")
+        print(f"ask again in: {math.ceil(response.retry_after_us / 1e6)} s")
     cost = response.cost_nusd  # whole nano-dollars; none where a price is unknown
     print(f"cost: {'unknown' if cost is None else f'${cost / 1e9:.9f}'}")
     return 0 if response.status == "answered" else 1

@@ -1,5 +1,7 @@
 """A response as a person at a terminal reads it: what came of it in one line, and the answer."""
 
+from math import ceil
+
 from streamguard.cli.terminal import visible
 from streamguard.events.outcome import Ended, Response
 from streamguard.money import format_usd
@@ -26,5 +28,5 @@ def summary(response: Ended) -> list[str]:
     said.append(f"{response.timings.total_us / 1000:,.0f} ms")
     said.append(f"cost {format_usd(response.cost_nusd)}")
     if response.retry_after_us:
-        said.append(f"ask again in {response.retry_after_us / 1e6:,.0f} s")
+        said.append(f"ask again in {ceil(response.retry_after_us / 1e6):,} s")
     return said

@@ -105,6 +105,7 @@ async def test_each_picks_its_own_response() -> None:
         "status": "escalated",
         "reason": "low_confidence",
         "cost_nusd": None,
+        "retry_after_us": 40_200_000,
         "run": 2,
     }
     before = {**own, "status": "failed", "reason": "internal", "cost_nusd": 0, "run": 1}
@@ -117,6 +118,7 @@ async def test_each_picks_its_own_response() -> None:
         await producer.stop()
         for told in await all_ask(broker.address, "--tenant", TENANT, "--again", "r-1"):
             expected = {"request": "r-1", "status": "escalated", "reason": "low_confidence", "cost": "unknown"}
+            expected["ask again in"] = "41 s"  # after 40 it would be too early still
             assert (told.status, told.said, told.complaint) == (1, expected, "")
 
 

@@ -28,7 +28,7 @@ def test_an_answer_with_who_gave_it_and_what_it_cost() -> None:
 
 
 def test_a_refusal_with_its_reason_and_when_to_ask_again() -> None:
-    told = response(status="refused", reason=Reason.RATE_LIMITED_USER, retry_after_us=41_000_000, cost_nusd=0)
+    told = response(status="refused", reason=Reason.RATE_LIMITED_USER, retry_after_us=40_200_000, cost_nusd=0)
     assert plain_lines(told) == ["refused: rate_limited_user · 288 ms · cost $0.00 · ask again in 41 s · r-1"]
 
 
