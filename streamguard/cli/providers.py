@@ -24,6 +24,8 @@ from streamguard.providers.prices import ConfiguredPrices
 
 _TYPICAL = Usage(input_tokens=1000, output_tokens=300)
 """By the price of this the cheapest model is told."""
+_TEMPERATURE = 0.2
+"""As the prompts that come along have one: a model that refuses it would refuse every request."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -117,7 +119,11 @@ async def _ask(
 
     async def one(provider: ProviderSettings, candidate: Candidate) -> Asked:
         seconds = timeout or candidate.timeout
-        result = await check_model(provider, candidate.model, clock, name=f"check/{uuid4().hex}", seconds=seconds)
+        temperature = None if "temperature" in candidate.without else _TEMPERATURE
+        name = f"check/{uuid4().hex}"
+        result = await check_model(
+            provider, candidate.model, clock, name=name, temperature=temperature, seconds=seconds
+        )
         cost = None
         if result.usage is not None:
             cost = book.cost(provider.name, candidate.model, result.usage, clock.now_us())

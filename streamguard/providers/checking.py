@@ -40,10 +40,14 @@ async def check_model(
     clock: Clock,
     *,
     name: str,
+    temperature: float | None = None,
     seconds: float = 10.0,
     over: Callable[[HttpProvider], httpx.AsyncBaseTransport] | None = None,
 ) -> Checked:
-    """Ask `model` once, for at most `seconds`. `name` becomes the call's id; `over` stands in for the network. Raises nothing."""
+    """Ask `model` once, for at most `seconds`, with a `temperature` where requests have one: models that think refuse it.
+
+    `name` becomes the call's id; `over` stands in for the network. Raises nothing.
+    """
     watch = None
     if isinstance(settings, HttpProvider):
         watch = Watch((over or _transport)(settings))
@@ -51,7 +55,7 @@ async def check_model(
         provider = build_provider(settings, clock, transport=watch)
     except ConfigError as error:
         return Checked("wrong_key" if "api_key" in str(error) else "wrong_address", str(error))
-    ask = ChatRequest(model, (Message(role="user", content=QUESTION),), MAX_TOKENS, name, name)
+    ask = ChatRequest(model, (Message(role="user", content=QUESTION),), MAX_TOKENS, name, name, temperature=temperature)
     began = clock.monotonic()
     try:
         answer = await provider.chat(ask, limits=CallLimits(seconds))

@@ -80,6 +80,7 @@ class ErrorBody:
     about_model: bool = False
     about_key: bool = False
     about_money: bool = False
+    about_temperature: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ def error_body(content: bytes) -> ErrorBody:
         or bool(_OF_A_MODEL.search(said) and (_MISSING.search(said) or said.startswith("model:"))),
         about_key=bool(_OF_A_KEY.search(said) and _BAD.search(said)),
         about_money=bool(_OF_MONEY.search(said)),
+        about_temperature=param == "temperature" or "temperature" in said,
     )
 
 
@@ -161,6 +163,8 @@ def diagnose(error: ProviderError, seen: Seen, place: Place, seconds: float) -> 
         return "rate_limited", f"works, but is asked too much just now{told}"
     if status == 401 or (status in (400, 403) and seen.error.about_key):
         return "wrong_key", f"the key is not accepted{told}; {_key(place)}"
+    if status in (400, 422) and seen.error.about_temperature:
+        return "refused", f'{place.model} takes no temperature{told}; give its candidates without = ["temperature"]'
     if code in _MODEL_CODES or (status in (400, 403, 404, 422) and seen.error.about_model):
         return "wrong_model", f"there is no chat model {place.model!r}, or not for this key{told}"
     if status == 403:

@@ -174,3 +174,38 @@ async def test_the_command(tmp_path: Path) -> None:
     assert told[0]["cost_nusd"] > told[1]["cost_nusd"] > 0
     assert (nobody[0], len(nobody[2])) == (2, 1)
     assert "there is no provider 'nobody'" in nobody[2][0]
+
+
+async def thinks(request: web.Request) -> web.Response:
+    """A model that thinks, as OpenAI serves it."""
+    if "temperature" in await request.json():
+        refusal = {"message": "Unsupported value", "param": "temperature", "code": "unsupported_value"}
+        return web.json_response({"error": refusal}, status=400)
+    said = {"finish_reason": "stop", "message": {"role": "assistant", "content": "OK"}}
+    return web.json_response({"model": "thinker", "choices": [said]})
+
+
+async def test_a_model_is_asked_with_a_temperature_as_requests_are(tmp_path: Path) -> None:
+    """Else every request would be refused by a model that the check calls good."""
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", thinks)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    (port,) = free_ports(1)
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    file = tmp_path / "streamguard.toml"
+    text = (
+        f'[[providers]]\nname = "openai"\nbase_url = "http://127.0.0.1:{port}/v1"\n'
+        '[[routes.default]]\nprovider = "openai"\nmodel = "thinker"\n'
+    )
+    try:
+        file.write_text(text)
+        told = await run(file)
+        file.write_text(text + 'without = ["temperature"]\n')
+        mended = await run(file)
+    finally:
+        await runner.cleanup()
+    assert told[0] == 1
+    assert told[1][0].startswith("openai/thinker: refused: ")
+    assert 'without = ["temperature"]' in told[1][0]
+    assert mended[0] == 0

@@ -204,6 +204,21 @@ async def checked(
             "refused",
             "unsupported_parameter",
         ),
+        (
+            OPENAI,
+            400,
+            b'{"error":{"message":"Unsupported value: \'temperature\' is not supported with this model.",'
+            b'"type":"invalid_request_error","param":"temperature","code":"unsupported_value"}}',
+            "refused",
+            'takes no temperature (HTTP 400, unsupported_value); give its candidates without = ["temperature"]',
+        ),
+        (
+            ANTHROPIC,
+            400,
+            b'{"type":"error","error":{"type":"invalid_request_error","message":"`temperature` is deprecated for this model."}}',
+            "refused",
+            "takes no temperature",
+        ),
         (OPENAI, 503, b"upstream connect error", "failing", "HTTP 503"),
         (
             ANTHROPIC,
