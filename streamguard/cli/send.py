@@ -15,9 +15,9 @@ from streamguard import config
 from streamguard.cli.pipes import quiet_pipe
 from streamguard.cli.reached import must_reach
 from streamguard.cli.request_lines import objects_of, read_request, text_of
-from streamguard.cli.send_showing import plain_lines
+from streamguard.cli.send_showing import piece, plain_lines
 from streamguard.cli.worker import config_option
-from streamguard.client import Client, NotAnswered, NotSent, Request, Response, Told, Unreachable
+from streamguard.client import Client, NotAnswered, NotSent, Request, Response, Unreachable
 from streamguard.errors import InputError
 from streamguard.events.codec import encode
 from streamguard.stream.needs import service_needs
@@ -175,17 +175,5 @@ async def _shown(client: Client, request: Request) -> Response:
             if isinstance(event, Response):
                 click.echo(err=True)
                 return event
-            _show(event)
+            click.echo(piece(event), nl=False, err=True)
     raise AssertionError("a stream ends with its response")
-
-
-def _show(told: Told) -> None:
-    match told.kind:
-        case "text":
-            click.echo(told.text, nl=False, err=True)
-        case "restarted":
-            click.echo("\n-- not that; anew:", err=True)
-        case "retracted":
-            click.echo("\n-- taken back", nl=False, err=True)
-        case "final":
-            pass

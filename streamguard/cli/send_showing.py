@@ -4,6 +4,7 @@ from math import ceil
 
 from streamguard.cli.terminal import visible
 from streamguard.events.outcome import Ended, Response
+from streamguard.events.reading import Told
 from streamguard.money import format_usd
 
 
@@ -14,6 +15,19 @@ def plain_lines(response: Response) -> list[str]:
         lines.append(visible(response.output))
     lines += [visible(f"calls {call.function.name}({call.function.arguments})") for call in response.tool_calls]
     return lines
+
+
+def piece(told: Told) -> str:
+    """What is written behind the rest while an answer is shown."""
+    match told.kind:
+        case "text":
+            return visible(told.text)
+        case "restarted":
+            return "\n-- not that; anew:\n"
+        case "retracted":
+            return "\n-- taken back"
+        case "final":
+            return ""
 
 
 def summary(response: Ended) -> list[str]:

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from streamguard.cli.send_showing import plain_lines
+from streamguard.cli.send_showing import piece, plain_lines
 from streamguard.events.outcome import Provenance, Response, Timings
+from streamguard.events.reading import Told
 from streamguard.events.reason import Reason
 from streamguard.events.request import FunctionCall, ToolCall
 from streamguard.events.stages import CacheUse
@@ -42,3 +43,10 @@ def test_a_degraded_answer_from_the_cache_of_unknown_cost() -> None:
 def test_the_tools_that_an_answer_calls() -> None:
     call = ToolCall(id="c1", function=FunctionCall(name="track", arguments='{"id":7}'))
     assert plain_lines(response(tool_calls=(call,), cost_nusd=0))[1:] == ['calls track({"id":7})']
+
+
+def test_what_comes_while_it_is_written_moves_no_cursor_either() -> None:
+    whole = response(output="one\x1b[2J\ntwo", cost_nusd=0)
+    pieces = (Told("text", "one\x1b[2J"), Told("text", "\ntwo"), Told("final"))
+    assert "".join(map(piece, pieces)) == plain_lines(whole)[1]
+    assert "\x1b" not in plain_lines(whole)[1]
