@@ -103,6 +103,16 @@ def test_the_registry_tells_the_names_that_the_rules_are_compared_with() -> None
     assert {name for name in told if not name.endswith("_created")} <= labels_of().keys()
 
 
+def test_a_breaker_that_is_half_open_now_and_then_does_not_put_off_its_alert() -> None:
+    """`for` begins anew whenever the expression does not hold. A model that hangs is half-open for 10 s of each 15."""
+    (rule,) = [rule for rule in rules() if rule.get("alert") == "StreamguardBreakerOpen"]
+    assert "0 closed, 1 half-open, 2 open" in metrics.BREAKER_STATE._documentation  # pyright: ignore[reportPrivateUsage] - it has no public face
+    compared = re.fullmatch(r"max by \(provider, model\) \(streamguard_breaker_state\) (>|>=|==) (\d)", rule["expr"])
+    assert compared is not None
+    holds = {">": int.__gt__, ">=": int.__ge__, "==": int.__eq__}[compared[1]]
+    assert [holds(state, int(compared[2])) for state in (0, 1, 2)] == [False, True, True]
+
+
 def test_labels_in_texts_are_labels_of_what_is_alerted() -> None:
     """A template naming a label that the expression has aggregated away would show nothing."""
     for rule in rules():
