@@ -15,6 +15,7 @@ from tests.support.grafana import Panel, expand
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 _COMMANDS = re.search(r"## Connecting\n.*?```sh\n(.*?)```", PAGE, re.DOTALL)
+_PROGRAM = re.search(r"## Connecting\n.*?```python\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_the_pages_commands_run_as_written_once_devs_environment_is_read(dev: Dev) -> None:
@@ -33,6 +34,19 @@ def test_the_pages_commands_run_as_written_once_devs_environment_is_read(dev: De
         )
         assert done.returncode == 0, (command, done.stderr)
         assert "Exception" not in done.stdout, (command, done.stdout)
+
+
+def test_the_pages_program_runs_as_written_once_devs_environment_is_read(dev: Dev) -> None:
+    assert _PROGRAM is not None
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM[1] + "print(type(frame).__name__)"],
+        env=dev.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "DataFrame\n"), done.stderr
 
 
 def test_each_question_is_answered_by_the_first_store_and_texts_by_the_second_alone(dev: Dev) -> None:
