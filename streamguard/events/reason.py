@@ -83,8 +83,8 @@ REASONS: Mapping[Reason, ReasonHelp] = {
         "admit, guard",
         ("refused",),
         "Over the bounds in bytes, characters, messages, documents, tokens, or numbers that look like personal data.",
-        "Shorten the request. A verdict's code tells which bound of a check it was; without one it was one of `limits`. Operators "
-        "set these, and `input.bounds`.",
+        "Shorten the request. A verdict's code tells which bound of a check it was; without one it was one of `limits`. "
+        "Operators set these, and `input.bounds`.",
         "changed",
     ),
     Reason.INPUT_NOT_ALLOWED: ReasonHelp(
