@@ -78,8 +78,10 @@ def query(
     if path is None:
         asked = url or (settings.payloads_questions_url if payloads else settings.questions_url)
         columns, answer, cut = ask(settings, asked, sql, rows, parameters)
-    elif not path.is_dir():
-        raise InputError(f"{path}: there is no store; `streamguard demo` leaves one behind and names it")
+    elif not _is_store(path):  # opened, the folder would be made one
+        there = f"; there is one in {path / 'store'}" if _is_store(path / "store") else ""
+        hint = there or "; `streamguard demo` leaves one behind and names it"
+        raise InputError(f"{path}: there is no store{hint}")
     else:
         columns, answer, cut = asyncio.run(ask_path(settings, path, sql, rows, parameters))
     if as_json:
@@ -123,6 +125,11 @@ def ask(settings: ClickHouse, url: str, sql: str, rows: int, parameters: Mapping
     finally:
         connection.close()
     return columns, answer[:rows], len(answer) > rows
+
+
+def _is_store(path: Path) -> bool:
+    """Whether an embedded store was ever opened there."""
+    return (path / "owner.lock").is_file() and (path / "data").is_dir()
 
 
 def _parameter(text: str) -> tuple[str, str]:

@@ -54,6 +54,15 @@ def test_an_answer_as_a_table_and_as_json(store: Path) -> None:
     assert [(line["tenant_id"], line["cost"]) for line in lines] == [("tenant-3", "0.000437500"), ("tenant-4", None)]
 
 
+def test_the_folder_around_a_store_is_not_taken_for_one(store: Path) -> None:
+    around = ask("SELECT 1", "--path", store.parent)
+    assert (around.exit_code, around.stderr) == (
+        2,
+        f"streamguard: {store.parent}: there is no store; there is one in {store}\n",
+    )
+    assert list(store.parent.iterdir()) == [store]
+
+
 def test_no_rows_are_said_to_be_none(store: Path) -> None:
     nothing = "SELECT ts FROM requests WHERE tenant_id = {tenant:String}"
     answer = ask(nothing, "--path", store, "--param", "tenant=nobody")
@@ -135,6 +144,10 @@ def test_a_store_that_is_not_there_gets_one_line_that_says_how_to_start_one(tmp_
     missing = ask("SELECT 1", "--path", tmp_path / "nowhere")
     assert missing.exit_code == 2
     assert "there is no store" in missing.stderr
+    (tmp_path / "other").mkdir()
+    other = ask("SELECT 1", "--path", tmp_path / "other")
+    assert (other.exit_code, list((tmp_path / "other").iterdir())) == (2, [])
+    assert "there is no store" in other.stderr
     both = ask("SELECT 1", "--path", tmp_path, "--url", "http://127.0.0.1:1")
     assert both.exit_code == 2
     assert ask("SELECT 1", "--url", "localhost").exit_code == 2
