@@ -163,9 +163,14 @@ class Connection:
 
     def _client(self) -> _Client:
         if self._made is None:
-            parts = urlsplit(self.url)
+            wrong = ConfigError(f"{self.url!r} is no address of a store; http://127.0.0.1:8123 is one")
+            try:
+                parts = urlsplit(self.url)
+                port = parts.port
+            except ValueError:  # no number, or too large a one; an unclosed bracket
+                raise wrong from None
             if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ConfigError(f"{self.url!r} is no address of a store; http://127.0.0.1:8123 is one")
+                raise wrong
             if "@" in parts.netloc:
                 raise ConfigError(
                     "a store's address has no user or password in it: clickhouse.username, clickhouse.password"
@@ -174,7 +179,7 @@ class Connection:
                 "_Client",
                 clickhouse_connect.get_client(
                     host=parts.hostname,
-                    port=parts.port or (8443 if parts.scheme == "https" else 8123),
+                    port=port or (8443 if parts.scheme == "https" else 8123),
                     secure=parts.scheme == "https",
                     username=self._config.username,
                     password=self._password.get_secret_value(),

@@ -101,6 +101,10 @@ def ask(settings: ClickHouse, url: str, sql: str, rows: int, parameters: Mapping
     statement = sql.strip().rstrip(";").strip()
     if not statement:
         raise InputError('there is no question; try "SELECT count() FROM requests"')
+    try:
+        "".join((statement, *(parameters or {}).values())).encode()
+    except UnicodeEncodeError:
+        raise InputError("the question or a parameter is no UTF-8 text") from None
     connection = Connection(settings, url, timeout=SECONDS + 5.0)
     limits = {
         "readonly": 1,
