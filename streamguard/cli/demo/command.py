@@ -101,7 +101,11 @@ def demo(
 
         print_report(report, data, Console())
         if svg is not None:
-            save_picture(report, data, svg)
+            try:
+                save_picture(report, data, svg)
+            except InputError as error:
+                click.echo(f"streamguard: {error}", err=True)
+                sys.exit(1 if report.problems() else 2)
     sys.exit(1 if report.problems() else 0)
 
 

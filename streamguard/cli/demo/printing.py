@@ -17,6 +17,7 @@ from rich.table import Table
 from streamguard.cli.demo.accounts import Sides
 from streamguard.cli.demo.figures import Figures, percentile
 from streamguard.cli.demo.report import Report
+from streamguard.errors import InputError
 from streamguard.money import format_usd
 
 _COLUMNS = 124
@@ -50,10 +51,13 @@ def print_report(report: Report, folder: Path, console: Console) -> None:
 
 
 def save_picture(report: Report, folder: Path, file: Path) -> None:
-    """The report as a picture of a terminal (SVG)."""
+    """The report as a picture of a terminal (SVG). Raises `InputError` when the file cannot be written."""
     console = Console(record=True, width=_COLUMNS, file=io.StringIO())
     print_report(report, folder, console)
-    console.save_svg(str(file), title="streamguard demo", code_format=_PICTURE)
+    try:
+        console.save_svg(str(file), title="streamguard demo", code_format=_PICTURE)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written ({error.strerror})") from None
 
 
 def _table(*columns: str) -> Table:

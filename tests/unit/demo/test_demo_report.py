@@ -18,6 +18,7 @@ from streamguard.cli.demo.progress import Plain, Standing
 from streamguard.cli.demo.report import Report
 from streamguard.cli.demo.stored import Stored
 from streamguard.clock import FakeClock
+from streamguard.errors import InputError
 from streamguard.stream.audiences import Audiences
 from streamguard.stream.planned import Identity
 from streamguard.stream.tally import Audit
@@ -113,6 +114,11 @@ def _report() -> Report:
         traffic_seconds=2.0,
         in_flight=100,
     )
+
+
+def test_a_picture_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot be written \(Is a directory\)$"):
+        save_picture(_report(), tmp_path, tmp_path)
 
 
 def test_the_object_for_machines() -> None:
