@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
-from streamguard.intake.clients import received
+from streamguard.intake.clients import position, received
 from streamguard.intake.committing import Committer
 from streamguard.intake.context import Context
 from streamguard.intake.errors import OffsetGone
@@ -46,6 +46,7 @@ class Fetcher:
                 continue
             whole = len(ready) == len(self._partitions)
             self._enter(await self._getmany([TopicPartition(*place) for place in ready], free, whole=whole))
+            self._pass_over()
 
     def _may_fetch(self, part: InputPartition) -> bool:
         if part.offsets.span * 2 >= self._settings.span:
@@ -86,6 +87,12 @@ class Fetcher:
     def _enter(self, fetched: Fetched) -> None:
         for tp, records in fetched.items():
             self._partitions[Place(*tp)].keys.hold(map(received, records))
+
+    def _pass_over(self) -> None:
+        """Only here is what aiokafka fetches next also behind all that was entered: at other times `getmany` may hold records."""
+        for place, part in self._partitions.items():
+            if not part.keys.held:
+                part.offsets.pass_over(position(self._consumer, TopicPartition(*place)))
 
     def _release(self) -> None:
         """Deliver what is held, as far as key queues, span and cap allow."""

@@ -80,6 +80,12 @@ class Offsets:
         # Offsets have gaps (compaction, transactions): what follows the last one done is up to the next delivery.
         self.frontier = offset + 1
 
+    def pass_over(self, position: int) -> None:
+        """No record lies between what was delivered and `position`, at most markers of transactions. What is committed must not
+        stay before them: Kafka deletes them like records, and an offset that is gone is taken for a loss."""
+        if not self._open and position > self.next:
+            self.next = self.frontier = position
+
     def marks(self, ends: Mapping[Place, int]) -> dict[Place, int]:
         """For each output partition the lowest offset at which an output of an input at or after `frontier` can lie."""
         while len(self._floors) > 1 and self._floors[1].offset <= self.frontier:

@@ -7,13 +7,15 @@ from typing import Any
 import orjson
 import pytest
 import pytest_asyncio
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from confluent_kafka import Producer
 
 from streamguard.cli.embedded_line.settings import PARTITIONS
 from streamguard.config import Cluster
-from streamguard.intake.clients import make_reader, position, read_from_beginning
+from streamguard.intake.clients import committed_offsets, make_reader, position, read_from_beginning
 from streamguard.intake.settings import Settings
+from streamguard.stream.flow import group_name
 from tests.support.clients import CLIENTS, all_ask, client
 from tests.support.kafka import KafkaNode, unique
 from tests.support.line import Line
@@ -95,7 +97,23 @@ async def test_transactions_are_read_without_waiting_for_their_end(kafka: KafkaN
     await asyncio.to_thread(producer.abort_transaction, 10)
     assert not await lying(kafka.brokers, line.topics.full("dead-letters"))
     requests = [TopicPartition(line.topics.full("requests"), number) for number in range(PARTITIONS)]
-    assert await _read_past_markers(kafka.brokers, requests)
+    marked = await _read_past_markers(kafka.brokers, requests)
+    assert marked
+    await _committed_to_the_end(kafka.brokers, group_name(line.topics.prefix, "admit"), marked)
+
+
+async def _committed_to_the_end(brokers: str, group: str, places: list[TopicPartition]) -> None:
+    """Until the group's offsets are behind the markers too: Kafka deletes those in time, and an offset that is gone is a loss."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
+    await admin.start()
+    try:
+        async with AIOKafkaConsumer(bootstrap_servers=brokers) as consumer:
+            ends = await consumer.end_offsets(places)
+        async with asyncio.timeout(20):
+            while any(at.offset < ends[place] for place, at in (await committed_offsets(admin, group, places)).items()):
+                await asyncio.sleep(0.1)
+    finally:
+        await admin.close()
 
 
 async def _read_past_markers(brokers: str, places: list[TopicPartition]) -> list[TopicPartition]:

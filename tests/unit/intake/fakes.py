@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, cast
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -148,6 +149,22 @@ class FakeClient:
             connection.send()
         self.requests.append(request)
         return "sent"
+
+
+class Subscriptions:
+    """What aiokafka knows of `in/0`: whether it is assigned, and where it is `fetched` next, None while that is not known."""
+
+    def __init__(self) -> None:
+        self.subscription = self.assignment = self
+        self.assigned = True
+        self.fetched: int | None = None
+
+    def is_assigned(self, tp: TopicPartition) -> bool:
+        return tp == TopicPartition("in", 0) and self.assigned
+
+    def state_value(self, tp: TopicPartition) -> SimpleNamespace | None:
+        state = SimpleNamespace(has_valid_position=self.fetched is not None, position=self.fetched)
+        return state if tp == TopicPartition("in", 0) else None
 
 
 class FakeProducer:

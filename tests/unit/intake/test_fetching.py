@@ -21,7 +21,7 @@ from streamguard.intake.marks import Place
 from streamguard.intake.partition import InputPartition
 from streamguard.intake.running import SerialRunner
 from streamguard.intake.settings import Settings
-from tests.unit.intake.fakes import Bench, Copying, turn
+from tests.unit.intake.fakes import Bench, Copying, Subscriptions, turn
 from tests.unit.intake.group import FakeGroup
 
 IN = TopicPartition("in", 0)
@@ -33,6 +33,7 @@ class Source(FakeGroup):
 
     def __init__(self) -> None:
         super().__init__()
+        self._subscription = self.known = Subscriptions()
         self.batches: deque[Batch | Exception] = deque()
         self.more = asyncio.Event()
         self.asked: list[tuple[int, tuple[TopicPartition, ...]]] = []
@@ -136,6 +137,44 @@ async def test_nothing_fetched_is_lost_when_it_is_cancelled() -> None:
     bench.source.put([(2, b"c")])
     await turn(20)
     assert len(bench.source.batches) == 1  # nobody took it
+
+
+async def test_markers_behind_the_last_record_are_passed_over_once_all_before_them_is_done() -> None:
+    """Else what is committed stays before them, and is gone when Kafka deletes them."""
+    bench = await Reading(cap=2).begin()
+    offsets = bench.part.offsets
+    bench.source.known.fetched = 4  # three records and a marker
+    bench.source.put([(0, b"a"), (1, b"b"), (2, b"c")])
+    await turn(20)
+    assert (offsets.next, offsets.frontier) == (2, 0), "one is held, two are open"
+    await bench.acknowledge(2)
+    assert (offsets.next, offsets.frontier) == (3, 2), "one is open"
+    await bench.acknowledge(1)
+    assert (offsets.next, offsets.frontier) == (3, 3), "nothing was fetched since"
+    bench.source.known.fetched = 5
+    bench.source.put([(4, b"d")])
+    await turn(20)
+    assert (offsets.next, offsets.frontier) == (5, 3)
+    await bench.acknowledge(1)
+    bench.source.known.fetched = 6
+    bench.source.put([])
+    await turn(20)
+    assert (offsets.next, offsets.frontier, offsets.unfinished) == (6, 6, 0)
+    assert offsets.marks(bench.context.ends)[Place("out", 0)] == 4, "the next output lies behind these four"
+    await bench.end()
+
+
+async def test_a_partition_that_moved_away_has_no_position() -> None:
+    bench = await Reading().begin()
+    bench.source.known.assigned = False
+    bench.source.known.fetched = 9
+    bench.source.put([(0, b"a")])
+    await turn(20)
+    await bench.acknowledge(1)
+    bench.source.put([])
+    await turn(20)
+    assert bench.part.offsets.frontier == 1
+    await bench.end()
 
 
 async def test_an_offset_out_of_range_is_told_with_the_logs_bounds() -> None:

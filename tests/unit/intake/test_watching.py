@@ -15,27 +15,17 @@ from streamguard.intake.errors import Stalled
 from streamguard.intake.marks import Place
 from streamguard.intake.settings import Settings
 from streamguard.intake.watching import Watcher
-from tests.unit.intake.fakes import Bench, Copying, received
+from tests.unit.intake.fakes import Bench, Copying, Subscriptions, received
 
 IN = TopicPartition("in", 0)
 
 
 class Broker:
-    """A consumer whose `end` the test sets, or what it raises; None never answers. `fetched` is where it fetches next, None while
-    that is not known."""
+    """A consumer whose `end` the test sets, or what it raises; None never answers."""
 
     def __init__(self, client: object, *ends: int | Exception | None) -> None:
         self._client, self._ends, self.asked = client, ends, 0
-        self._subscription = self.subscription = self.assignment = self
-        self.assigned = True
-        self.fetched: int | None = None
-
-    def is_assigned(self, tp: TopicPartition) -> bool:
-        return tp == IN and self.assigned
-
-    def state_value(self, tp: TopicPartition) -> SimpleNamespace | None:
-        state = SimpleNamespace(has_valid_position=self.fetched is not None, position=self.fetched)
-        return state if tp == IN else None
+        self._subscription = self.known = Subscriptions()
 
     async def end_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         self.asked += 1
@@ -131,14 +121,14 @@ def quiet(*ends: int) -> Watched:
 
 async def test_markers_of_transactions_behind_the_last_record_are_no_records_that_wait() -> None:
     watched = quiet(6, 10)
-    watched.broker.fetched = 10
+    watched.broker.known.fetched = 10
     await watched.run()
     assert (watched.statistics.lag, watched.broker.asked > 4) == (0, True)
 
 
 async def test_what_is_not_finished_before_such_markers_is_lag() -> None:
     watched = Watched(10)
-    watched.broker.fetched = 10
+    watched.broker.known.fetched = 10
     await watched.run()
     assert watched.statistics.lag == 6 - 2
 
@@ -150,7 +140,7 @@ async def test_records_that_wait_and_are_not_delivered_are_the_end(
     fetched: int | None, assigned: bool, held: int
 ) -> None:
     watched = quiet(10)
-    watched.broker.fetched, watched.broker.assigned = fetched, assigned
+    watched.broker.known.fetched, watched.broker.known.assigned = fetched, assigned
     watched.part.keys.hold([received(6 + number) for number in range(held)])
     with pytest.raises(Stalled, match="4 records wait and none was delivered"):
         await watched.run()
