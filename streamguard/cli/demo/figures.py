@@ -72,9 +72,8 @@ class Figures:
             self.degraded[degraded] += 1
         cache: Mapping[str, Any] = outcome["cache"]
         timings: Mapping[str, Any] = outcome["timings"]
-        if cache["status"] != "miss" or "lookup" in timings.get(
-            "stages_us", {}
-        ):  # what was refused before missed nothing
+        stages: Mapping[str, int] = timings.get("stages_us", {})
+        if cache["status"] != "miss" or "lookup" in stages:  # what was refused before missed nothing
             self.cache[cache["status"]] += 1
         self.saved_nusd += cache.get("saved_nusd") or 0
         cost: int | None = outcome.get("cost_nusd")
@@ -82,7 +81,7 @@ class Figures:
             self.unknown_costs += 1
         self.cost_nusd += cost or 0
         self.total_us.append(timings["total_us"])
-        for stage, spent in timings.get("stages_us", {}).items():
+        for stage, spent in stages.items():
             self.stages_us.setdefault(stage, []).append(spent)
         calls: Sequence[Mapping[str, Any]] = outcome.get("calls", ())
         for call in calls:

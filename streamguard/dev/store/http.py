@@ -158,9 +158,8 @@ class EmbeddedStore:
         if job.data is None and payload:
             headers["X-ClickHouse-Format"] = named_format(job.statement) or job.format
         if parameters.get("enable_http_compression") == "1":
-            accepted = request.headers.get(
-                "Accept-Encoding", ""
-            )  # apart: large ones take seconds, and inserts do not wait
+            # apart: large ones take seconds, and inserts do not wait
+            accepted = request.headers.get("Accept-Encoding", "")
             payload, encoding = await asyncio.to_thread(compress, payload, accepted)
         if encoding is not None:
             headers["Content-Encoding"] = encoding
