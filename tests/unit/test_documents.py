@@ -44,3 +44,10 @@ def test_every_promise_points_at_a_test(page: str, headings: tuple[str, ...], le
     assert len(lines) >= least
     without = [line for line in lines if not any("tests/" in target for target in links(line))]
     assert not without, without
+
+
+def test_the_picture_of_the_report_shows_commands_as_anybody_types_them() -> None:
+    """Run from a folder's own environment, the demo would name that folder."""
+    text = (ROOT / "docs" / "demo.svg").read_text().replace("&#160;", " ")
+    assert re.search(r">\s*streamguard query ", text)
+    assert "-m streamguard" not in text
