@@ -20,7 +20,7 @@ from streamguard.analytics.errors import QueryError, StoreError, StoreRefuses, S
 from streamguard.analytics.migrations import Migration, Target, migrate
 from streamguard.analytics.refusals import NO_RIGHT, by_code, by_connection
 from streamguard.analytics.rows import Row
-from streamguard.config import ClickHouse
+from streamguard.config import ClickHouse, store_address
 from streamguard.errors import ConfigError
 
 T = TypeVar("T")
@@ -163,23 +163,15 @@ class Connection:
 
     def _client(self) -> _Client:
         if self._made is None:
-            wrong = ConfigError(f"{self.url!r} is no address of a store; http://127.0.0.1:8123 is one")
             try:
-                parts = urlsplit(self.url)
-                port = parts.port
-            except ValueError:  # no number, or too large a one; an unclosed bracket
-                raise wrong from None
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise wrong
-            if "@" in parts.netloc:
-                raise ConfigError(
-                    "a store's address has no user or password in it: clickhouse.username, clickhouse.password"
-                )
+                parts = urlsplit(store_address(self.url))
+            except ValueError as error:
+                raise ConfigError(f"the address of a store {error}") from None
             self._made = cast(
                 "_Client",
                 clickhouse_connect.get_client(
                     host=parts.hostname,
-                    port=port or (8443 if parts.scheme == "https" else 8123),
+                    port=parts.port or (8443 if parts.scheme == "https" else 8123),
                     secure=parts.scheme == "https",
                     username=self._config.username,
                     password=self._password.get_secret_value(),

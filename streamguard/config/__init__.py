@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from streamguard.config.base import Keyed, Section, secret_of
-from streamguard.config.clickhouse import ClickHouse
+from streamguard.config.clickhouse import ClickHouse, store_address
 from streamguard.config.kafka import Cluster, Kafka
 from streamguard.config.models import (
     AUTO,
@@ -87,6 +87,7 @@ __all__ = [
     "plain_environment",
     "read_file",
     "set_variables",
+    "store_address",
 ]
 
 ENV_PREFIX = "STREAMGUARD_"

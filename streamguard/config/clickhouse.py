@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from streamguard.config.base import Section, one_source, secret_of, trusting
 
 
-def _address(url: str) -> str:
+def store_address(url: str) -> str:
+    """The address as it stands. Raises `ValueError`, which does not show it, for one that is none or has more than host and port."""
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -24,7 +25,7 @@ def _address(url: str) -> str:
     return url
 
 
-_Url = Annotated[str, AfterValidator(_address)]
+_Url = Annotated[str, AfterValidator(store_address)]
 
 
 class ClickHouse(Section):

@@ -150,10 +150,16 @@ def test_a_store_that_is_not_there_gets_one_line_that_says_how_to_start_one(tmp_
     assert "there is no store" in other.stderr
     both = ask("SELECT 1", "--path", tmp_path, "--url", "http://127.0.0.1:1")
     assert both.exit_code == 2
-    for url in ("localhost", "http://127.0.0.1:99999", "http://127.0.0.1:x", "http://[::1"):
+    for url in (
+        "localhost",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:x",
+        "http://[::1",
+        "http://127.0.0.1:1/path?x",
+    ):
         answer = ask("SELECT 1", "--url", url)
         assert (answer.exit_code, len(answer.stderr.splitlines())) == (2, 1), url
-        assert "is no address of a store" in answer.stderr
+        assert "the address of a store must " in answer.stderr
     for arguments in (("SELECT '\udcff'",), ("SELECT {a:String}", "--param", "a=\udcff")):
         answer = ask(*arguments, "--url", "http://127.0.0.1:1")
         assert (answer.exit_code, answer.stderr) == (

@@ -131,7 +131,7 @@ def test_an_address_of_clickhouse_has_no_password_in_it(key: str, url: str) -> N
     with pytest.raises(ConfigError, match=rf"clickhouse\.{key}: must be without user and password") as told:
         clickhouse(**{key: url})
     assert SECRET not in f"{told.value!r} {told.value.__cause__!r}"
-    with pytest.raises(ConfigError, match="a store's address has no user or password in it") as told:
+    with pytest.raises(ConfigError, match="the address of a store must be without user and password") as told:
         Connection(clickhouse(), url).command("SELECT 1")
     assert SECRET not in f"{told.value!r} {told.value.__cause__!r}"
 
