@@ -10,7 +10,7 @@ from streamguard.config.base import Section, one_source, secret_of, trusting
 
 
 def store_address(url: str) -> str:
-    """The address as it stands. Raises `ValueError`, which does not show it, for one that is none or has more than host and port."""
+    """The address as it stands. Raises `ValueError`, which does not show it, for one that is none or has more than a port."""
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
