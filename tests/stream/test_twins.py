@@ -95,9 +95,15 @@ async def test_of_two_that_start_at_the_same_moment_on_two_hosts_one_remains(
         await crew.send(calls(400, slow=0.0))
         twins = [start(crew.command("a", host=f"host{n}", lock_dir=tmp_path / f"host{n}")) for n in range(2)]
         await crew.until(lambda: any(twin.poll() is not None for twin in twins), 30)
-        gone = next(twin for twin in twins if twin.poll() is not None)
-        status, line = await ended(gone)
-        assert status == 2
+        host = next(n for n, twin in enumerate(twins) if twin.poll() is not None)
+        status, line = await ended(twins[host])
+        if status == 1:
+            # Both had looked before either joined. Kafka lets the later one in, and aiokafka knows no word for what it tells the
+            # other, which never gets partitions, gives up and is started again.
+            assert "Stalled" in line
+            again = start(crew.command("a", host=f"host{host}", lock_dir=tmp_path / f"host{host}"))
+            status, line = await ended(again)
+        assert status == 2, line
         assert "InstanceTaken" in line
         await crew.drained()
         report = await crew.audit()
