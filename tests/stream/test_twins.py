@@ -94,7 +94,7 @@ async def test_of_two_that_start_at_the_same_moment_on_two_hosts_one_remains(
     async with Crew(kafka, tmp_path, session=SESSION) as crew:
         await crew.send(calls(400, slow=0.0))
         twins = [start(crew.command("a", host=f"host{n}", lock_dir=tmp_path / f"host{n}")) for n in range(2)]
-        await crew.until(lambda: any(twin.poll() is not None for twin in twins), 30)
+        await crew.until(lambda: any(twin.poll() is not None for twin in twins), 60)
         host = next(n for n, twin in enumerate(twins) if twin.poll() is not None)
         status, line = await ended(twins[host])
         if status == 1:
