@@ -18,18 +18,26 @@ _DEEPEST = 5
 """Levels of objects; Azure takes no more."""
 _PLAIN = frozenset(
     {
-        *("type", "title", "description", "enum", "const", "pattern", "format", "multipleOf", "minimum", "maximum"),
-        *(
-            "exclusiveMinimum",
-            "exclusiveMaximum",
-            "minItems",
-            "maxItems",
-            "required",
-            "additionalProperties",
-            "$schema",
-        ),
+        "type",
+        "title",
+        "description",
+        "enum",
+        "const",
+        "pattern",
+        "format",
+        "multipleOf",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "minItems",
+        "maxItems",
+        "required",
+        "additionalProperties",
+        "$schema",
     }
 )
+"""Keywords that hold no schemas."""
 _FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"})
 _OF_SCHEMAS = frozenset({"properties", "$defs", "definitions"})
 

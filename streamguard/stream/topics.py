@@ -42,9 +42,8 @@ class Topic(BaseModel):
             "message.timestamp.type": "LogAppendTime",
         }
         if "delete" in self.cleanup:
-            configs["retention.bytes"] = (
-                "-1"  # by age alone: a limit of the cluster's own would lose what is still to be read
-            )
+            # by age alone: a limit of the cluster's own would lose what is still to be read
+            configs["retention.bytes"] = "-1"
         if self.max_bytes is not None:
             configs["max.message.bytes"] = str(self.max_bytes)
         if self.segment_hours is not None:

@@ -31,6 +31,14 @@ def pieces(*texts: str, first: int = 0) -> list[Chunk]:
     return [Chunk(request_id="r", tenant_id="t", stream=5, seq=first + n, text=text) for n, text in enumerate(texts)]
 
 
+def read(seen: Sequence[Chunk], response: Response) -> None:
+    """Chunks as they came, and then the response."""
+    reader = ChunkReader()
+    for chunk in seen:
+        show(reader, chunk)
+    close(reader, response)
+
+
 @pytest.mark.parametrize(
     ("seen", "shown"),
     [
@@ -44,10 +52,7 @@ def pieces(*texts: str, first: int = 0) -> list[Chunk]:
 def test_in_the_end_the_answer_is_shown_whole_and_no_part_of_it_twice(
     seen: Sequence[Chunk], shown: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reader = ChunkReader()
-    for chunk in seen:
-        show(reader, chunk)
-    close(reader, ANSWER)
+    read(seen, ANSWER)
     assert capsys.readouterr().out == shown
 
 
@@ -71,8 +76,5 @@ RETRACTED = Chunk(request_id="r", tenant_id="t", stream=5, seq=1, text="", mark=
 def test_what_is_no_answer_in_the_end_is_taken_back(
     seen: Sequence[Chunk], shown: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    reader = ChunkReader()
-    for chunk in seen:
-        show(reader, chunk)
-    close(reader, ANSWER.model_copy(update={"status": "refused", "reason": "unsafe_output", "output": None}))
+    read(seen, ANSWER.model_copy(update={"status": "refused", "reason": "unsafe_output", "output": None}))
     assert capsys.readouterr().out == shown
